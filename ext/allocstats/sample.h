@@ -1,0 +1,48 @@
+/*
+ * One coherent reading of the figures in figures.def. A figure that was not measured has its present bit clear; its
+ * value must then not be read.
+ */
+#ifndef ALLOCSTATS_SAMPLE_H
+#define ALLOCSTATS_SAMPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum figure {
+#define FIGURE(name, unit, kind, definition) FIGURE_##name,
+#include "figures.def"
+#undef FIGURE
+	FIGURE_COUNT
+};
+
+typedef uint64_t figure_mask;
+#define FIGURE_BIT(name) ((figure_mask)1 << FIGURE_##name)
+
+struct sample {
+	figure_mask present;
+	uint64_t value[FIGURE_COUNT];
+};
+
+static inline void sample_set(struct sample *sample, enum figure figure, uint64_t value) {
+	sample->value[figure] = value;
+	sample->present |= (figure_mask)1 << figure;
+}
+
+static inline bool sample_has(const struct sample *sample, enum figure figure) {
+	return (sample->present >> figure) & 1;
+}
+
+/* Name, unit ("bytes"), kind ("gauge") and definition of a figure, as figures.def says them. */
+struct figure_description {
+	const char *name, *unit, *kind, *definition;
+};
+extern const struct figure_description figure_descriptions[FIGURE_COUNT];
+
+/*
+ * Fills what the kernel measures for the whole process (rss, virtual_size, faults). Costs one pread of a kept
+ * descriptor and a getrusage; where the descriptor cannot be kept (table full, all descriptors closed) the file is
+ * opened for this one reading, and where that fails too the figures stay absent.
+ */
+void sample_process(struct sample *sample);
+
+#endif

@@ -1,0 +1,13 @@
+/* What a function of the core answers. No function of the core raises, prints or exits. */
+#ifndef ALLOCSTATS_STATUS_H
+#define ALLOCSTATS_STATUS_H
+
+enum status {
+	STATUS_OK = 0,
+	STATUS_UNSUPPORTED, /* this allocator, kernel or machine has no such thing */
+	STATUS_UNREADABLE,  /* the file or call exists and refused; errno says why */
+	STATUS_MALFORMED,   /* it answered something this code does not understand */
+	STATUS_NO_MEMORY,   /* the private heap could not give what was asked */
+};
+
+#endif
