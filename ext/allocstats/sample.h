@@ -38,11 +38,12 @@ struct figure_description {
 };
 extern const struct figure_description figure_descriptions[FIGURE_COUNT];
 
-/*
- * Fills what the kernel measures for the whole process (rss, virtual_size, faults). Costs one pread of a kept
- * descriptor and a getrusage; where the descriptor cannot be kept (table full, all descriptors closed) the file is
- * opened for this one reading, and where that fails too the figures stay absent.
- */
+/* What the kernel and Ruby measure, whatever the allocator. */
+#define PROCESS_FIGURES                                                                                                \
+	(FIGURE_BIT(rss) | FIGURE_BIT(virtual_size) | FIGURE_BIT(minor_faults) | FIGURE_BIT(major_faults) |            \
+	        FIGURE_BIT(ruby_heap_pages))
+
+/* Fills what the kernel measures for the whole process; what cannot be read stays absent. Costs three system calls. */
 void sample_process(struct sample *sample);
 
 #endif

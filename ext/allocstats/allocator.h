@@ -1,0 +1,77 @@
+/*
+ * The contract an allocator fulfils: one C file in allocators/, one line in allocators.def.
+ *
+ * No function here calls Ruby, raises or takes memory from the malloc it speaks of, unless its comment says so. They
+ * may be called with or without the GVL and from any thread; after bind they only read what bind resolved. A NULL slot
+ * means that this allocator has no such thing, which Ruby turns into AllocStats::Unsupported.
+ */
+#ifndef ALLOCSTATS_ALLOCATOR_H
+#define ALLOCSTATS_ALLOCATOR_H
+
+#include "sample.h"
+#include "status.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct loaded_object;
+
+/* Whether a block that a caller's `take` gave came out of this allocator. */
+enum proof { PROOF_NONE, PROOF_CONFIRMED, PROOF_REFUTED };
+typedef void *(*take_block)(size_t bytes);
+typedef void (*give_back_block)(void *block);
+
+struct allocator {
+	const char *name;
+
+	/* A function that only this allocator exports: an object that has it carries this allocator, used or not. */
+	const char *mark;
+
+	/* The figures of its own that it can measure on some version; a sample may hold fewer, never more. */
+	figure_mask figures;
+
+	/*
+	 * Resolves the allocator's functions in `owner`, the object that owns malloc, and says whether it is this one.
+	 * Called once, before any other slot.
+	 */
+	bool (*bind)(const struct loaded_object *owner);
+
+	/* Writes the running version, as "5.3.0"; false when it does not tell. */
+	bool (*version)(char *out, size_t size);
+
+	/* Takes one block and looks whose it is. The only slot that calls the measured malloc. */
+	enum proof (*prove)(take_block take, give_back_block give_back);
+
+	/* Adds its figures to the sample: microseconds, no heap walk, no lock held for long. */
+	void (*sample)(struct sample *out);
+
+	/*
+	 * The allocator's own full account of itself, in its own format, which `account_format` names. Expensive: may
+	 * walk the heap under the allocator's locks, so it runs without the GVL and only when asked for by name.
+	 */
+	enum status (*account)(struct text *out);
+	const char *(*account_format)(void);
+};
+
+#define ALLOCATOR(name) extern const struct allocator allocator_##name;
+#include "allocators.def"
+#undef ALLOCATOR
+
+enum {
+#define ALLOCATOR(name) ALLOCATOR_INDEX_##name,
+#include "allocators.def"
+#undef ALLOCATOR
+	ALLOCATOR_COUNT
+};
+
+/* All of them, in the order of allocators.def. */
+extern const struct allocator *const allocators[ALLOCATOR_COUNT];
+
+/* The allocator that owns malloc in this process, found at the first call and the same ever after; never NULL. */
+const struct allocator *allocator_current(void);
+
+/* Clears `out` and fills what the process and the current allocator measure. */
+void allocator_sample(struct sample *out);
+
+#endif

@@ -1,0 +1,140 @@
+# frozen_string_literal: true
+
+require_relative "build/archive"
+require_relative "build/platform"
+require_relative "build/private_allocator"
+
+module AllocStats
+  module Build
+    # Writes the Makefile of the extension, in the order of `run`. Every choice is printed with its reason, and whatever
+    # is missing ends the build with one sentence.
+    module Extconf
+      FOLDER = __dir__
+
+      HELP = <<~TEXT
+        Builds the allocstats extension. Options follow `--` on gem's command line:
+
+          gem install allocstats -- --with-private-allocator=jemalloc
+
+        --with-private-allocator=NAME  what is linked into the extension for its own memory, so that what it keeps does
+                                       not come from the malloc it measures: mimalloc (the default) or jemalloc
+                                       (libc, the process's own malloc, is for tests under sanitizers)
+        --with-archives=FOLDER         where to look for the allocator's source archive before the network is asked;
+                                       also ALLOCSTATS_ARCHIVES
+        --with-archive-mirror=URL      a place that serves the archives, asked instead of upstream;
+                                       also ALLOCSTATS_ARCHIVE_MIRROR
+        --disable-download             ask neither upstream nor Debian: only the gem's archives and the folder
+        --enable-werror                warnings of the compiler end the build
+        --help                         this text
+
+        CC chooses the compiler. Versions, addresses and checksums of the archives are in dependencies.yml.
+      TEXT
+
+      module_function
+
+      def run
+        return puts(HELP) if ARGV.include?("--help")
+        return skip(Platform.unsupported) if Platform.unsupported
+
+        prepare
+        flags
+        sources
+        link(choose_private_allocator)
+        create_makefile("allocstats/allocstats")
+        complete_makefile
+      rescue Failure => failure
+        abort("allocstats: #{failure.message}")
+      end
+
+      def say(line) = puts("allocstats: #{line}")
+
+      # A gem that cannot work here must still install: applications name it for machines of more than one kind.
+      def skip(reason)
+        say("not built: #{reason}. The gem installs and loads, and answers with AllocStats::Unsupported.")
+        File.write("Makefile", "all install clean distclean:\n\t@echo allocstats: nothing to build here\n")
+      end
+
+      def prepare
+        Platform.honour_chosen_compiler
+        Platform.demand_headers
+        Platform.demand_compiler
+        require "mkmf"
+        say("compiler #{Platform.compiler_banner}, Ruby #{RUBY_VERSION}, #{RbConfig::CONFIG["host"]}, #{Platform.libc}")
+        raise Failure, "#{Platform.compiler} cannot build a program (see mkmf.log): #{Platform::TOOLS}." unless try_link("int main(void) { return 0; }")
+      end
+
+      # mkmf's own warnings come from the way Ruby was built; these are the ones this code is written to.
+      def flags
+        $warnflags = "-Wall -Wextra"
+        $CFLAGS << " -std=gnu11 -fvisibility=hidden -MMD -MP"
+        $CFLAGS << " -Werror" if enable_config("werror", false)
+        $DLDFLAGS << " -Wl,--exclude-libs,ALL"
+      end
+
+      def sources
+        paths = Dir[File.join(FOLDER, "*.c"), File.join(FOLDER, "allocators", "*.c")].sort
+        $srcs = paths.map { |path| File.basename(path) }
+        $VPATH << "$(srcdir)/allocators"
+        $INCFLAGS << " -I$(srcdir)"
+        twice = $srcs.tally.select { |_, count| count > 1 }.keys
+        raise Failure, "two sources share the name #{twice.join(", ")}: rename one." unless twice.empty?
+      end
+
+      # Answers the built PrivateAllocator, or nil for libc.
+      def choose_private_allocator
+        name = with_config("private-allocator", ENV["ALLOCSTATS_PRIVATE_ALLOCATOR"] || "mimalloc")
+        return use_libc if name == "libc"
+
+        dependencies = Dependencies.load
+        known = dependencies.private_allocators
+        raise Failure, "--with-private-allocator=#{name} is not known: use #{known.join(" or ")}." unless known.include?(name)
+
+        compile(Archive.obtain(pins: dependencies.private_pins(name), sources: archive_sources, report: method(:say)))
+      end
+
+      def use_libc
+        say("private allocator: the process's own malloc, which is for tests alone")
+      end
+
+      def archive_sources
+        Sources.usual(
+          folder: with_config("archives", ENV["ALLOCSTATS_ARCHIVES"]),
+          mirror: with_config("archive-mirror", ENV["ALLOCSTATS_ARCHIVE_MIRROR"]),
+          download: enable_config("download", true)
+        )
+      end
+
+      def compile(archive)
+        PrivateAllocator.for(archive, "private_heap").tap do |allocator|
+          fresh = allocator.build
+          say("private allocator: #{allocator.name} #{allocator.version}, #{fresh ? "compiled now" : "compiled before"}")
+        end
+      end
+
+      def link(allocator)
+        name, version = allocator ? [allocator.name, allocator.version] : ["libc", Platform.libc]
+        $defs << "-DALLOCSTATS_PRIVATE_#{name.upcase}" << %(-DALLOCSTATS_PRIVATE_VERSION='"#{version}"')
+        return unless allocator
+
+        # -isystem: its headers are not written to our warnings.
+        $INCFLAGS << " -isystem #{allocator.include_folder}"
+        $LOCAL_LIBS << " #{allocator.library}"
+        have_library("pthread")
+      end
+
+      # mkmf knows nothing of what a source includes, nor that other flags make other objects.
+      def complete_makefile
+        flags = [$defs, $CFLAGS, $INCFLAGS, RbConfig::CONFIG["CC"]].join(" ")
+        File.write("flags", flags) unless File.file?("flags") && File.read("flags") == flags
+        File.write("Makefile", <<~MAKE, mode: "a")
+
+          $(OBJS): flags
+          $(TARGET_SO): #{$LOCAL_LIBS}
+          -include $(OBJS:.o=.d)
+        MAKE
+      end
+    end
+  end
+end
+
+AllocStats::Build::Extconf.run

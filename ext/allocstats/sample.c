@@ -1,0 +1,23 @@
+#include "sample.h"
+#include "statm.h"
+
+#include <sys/resource.h>
+
+const struct figure_description figure_descriptions[FIGURE_COUNT] = {
+#define FIGURE(name, unit, kind, definition) {#name, #unit, #kind, definition},
+#include "figures.def"
+#undef FIGURE
+};
+
+void sample_process(struct sample *sample) {
+	uint64_t virtual_bytes, resident_bytes;
+	if (statm_read(&virtual_bytes, &resident_bytes)) {
+		sample_set(sample, FIGURE_rss, resident_bytes);
+		sample_set(sample, FIGURE_virtual_size, virtual_bytes);
+	}
+	struct rusage usage;
+	if (getrusage(RUSAGE_SELF, &usage) == 0) {
+		sample_set(sample, FIGURE_minor_faults, (uint64_t)usage.ru_minflt);
+		sample_set(sample, FIGURE_major_faults, (uint64_t)usage.ru_majflt);
+	}
+}

@@ -1,0 +1,30 @@
+# frozen_string_literal: true
+
+module AllocStats
+  # What every error of this library is. Its children say what kind of no it was.
+  class Error < StandardError; end
+
+  # The running allocator, kernel or platform has no such thing; the message says which have.
+  class Unsupported < Error; end
+
+  # No figure, option or control has this name; the message gives the nearest that exists.
+  class UnknownName < Error
+    # @param kind [String] what was looked up, as "figure"
+    # @param name [Object] what was asked for
+    # @param known [Enumerable<#to_s>] the names there are
+    def self.among(kind, name, known)
+      nearest = DidYouMean::SpellChecker.new(dictionary: known.map(&:to_s)).correct(name.to_s).first if defined?(DidYouMean::SpellChecker)
+      hint = nearest ? "; did you mean #{nearest}?" : ""
+      new("no #{kind} is named #{name.inspect[0, 80]}#{hint}")
+    end
+  end
+
+  # The value does not fit what the name takes.
+  class InvalidValue < Error; end
+
+  # The name can be read and not written.
+  class ReadOnly < Error; end
+
+  # What was asked for can crash the process, and `unsafe: true` was not given.
+  class Refused < Error; end
+end

@@ -1,0 +1,20 @@
+# frozen_string_literal: true
+
+module AllocStats
+  # One line of the catalogue of figures: what a sample can hold.
+  #
+  # - `name` (Symbol) as in `sample[name]`
+  # - `unit` (Symbol) `:bytes`, `:pages`, `:threads`, `:arenas` or `:faults`
+  # - `kind` (Symbol) `:gauge`, which rises and falls, or `:counter`, which only rises
+  # - `definition` (String) one sentence that sets the figure against its neighbours
+  # - `allocators` (Array<Symbol>) those of which some version measures it; the running version may not, and then the
+  #   sample holds nil
+  Figure = Struct.new(:name, :unit, :kind, :definition, :allocators, keyword_init: true) do
+    # All figures by name, in the order in which they are shown.
+    def self.catalogue
+      @catalogue ||= Sample.catalogue.to_h { |name, unit, kind, definition, allocators|
+        [name, new(name: name, unit: unit, kind: kind, definition: definition.freeze, allocators: allocators.freeze).freeze]
+      }.freeze
+    end
+  end
+end

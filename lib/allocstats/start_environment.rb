@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+module AllocStats
+  # The environment a process was started with, from /proc/<pid>/environ (proc(5)). ENV is what it was changed to since.
+  #
+  # The kernel shows the memory in which the strings were put at the start, and setting the process's title ($0, as Puma
+  # does) writes over it: text that does not look like an environment counts as unreadable.
+  class StartEnvironment
+    ENTRY = /\A[A-Za-z_][A-Za-z0-9_.]*=/n
+    MOST_ANCESTORS = 32
+
+    attr_reader :pid
+
+    def initialize(pid = Process.pid, root: "/proc")
+      @pid = pid
+      @root = root
+    end
+
+    def readable?
+      !variables.nil?
+    end
+
+    # The value of a variable at the start; nil where it was not set or cannot be read.
+    def [](name)
+      variables&.fetch(name, nil)
+    end
+
+    # The processes above this one whose environment can be read, nearest first.
+    def ancestors
+      parents.map { |pid| StartEnvironment.new(pid, root: @root) }.select(&:readable?)
+    end
+
+    private
+
+    def variables
+      return @variables if defined?(@variables)
+      @variables = parse(File.binread("#{@root}/#{pid}/environ"))
+    rescue SystemCallError
+      @variables = nil
+    end
+
+    def parse(text)
+      entries = text.split("\0").reject(&:empty?)
+      return unless entries.all? { |entry| entry.match?(ENTRY) }
+      entries.to_h { |entry| entry.split("=", 2) }
+    end
+
+    def parents
+      list = []
+      pid = @pid
+      while list.size < MOST_ANCESTORS && (pid = parent_of(pid))&.positive?
+        list << pid
+      end
+      list
+    end
+
+    # The fourth field of stat; the second is a name in brackets that may hold anything.
+    def parent_of(pid)
+      File.binread("#{@root}/#{pid}/stat")[/.*\) \S (\d+) /mn, 1]&.to_i
+    rescue SystemCallError
+      nil
+    end
+  end
+end

@@ -1,0 +1,37 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "rbconfig"
+
+# Small C programs and libraries of test/support/c, compiled when a test first needs them.
+module Compiled
+  SOURCES = File.expand_path("c", __dir__)
+  FOLDER = File.expand_path("../../tmp/compiled", __dir__)
+
+  module_function
+
+  # A shared library to preload.
+  def library(name)
+    build("#{name}.so", source(name), "-shared", "-fPIC", "-ldl")
+  end
+
+  # A Ruby that was linked with more than a stock one: `arguments` are the linker's.
+  def ruby(name, *arguments)
+    config = RbConfig::CONFIG
+    build(name, source("embedded_ruby"), "-I#{config["rubyhdrdir"]}", "-I#{config["rubyarchhdrdir"]}", "-rdynamic", "-w",
+      *arguments, "-L#{config["libdir"]}", *config["LIBRUBYARG"].split, "-Wl,-rpath,#{config["libdir"]}", "-lm", "-lstdc++", "-lpthread", "-ldl")
+  end
+
+  def source(name) = File.join(SOURCES, "#{name}.c")
+
+  def build(name, source, *arguments)
+    target = File.join(FOLDER, name)
+    return target if File.exist?(target) && File.mtime(target) > File.mtime(source)
+
+    FileUtils.mkdir_p(FOLDER)
+    output = IO.popen(["gcc", "-O1", source, *arguments, "-o", target, err: [:child, :out]], &:read)
+    raise "#{name} could not be compiled: #{output}" unless $?.success?
+    target
+  end
+  private_class_method :source, :build
+end

@@ -1,0 +1,122 @@
+# frozen_string_literal: true
+
+require "net/http"
+require "tempfile"
+require "support/child_process"
+
+# A real Puma in a process of its own, on a port that the kernel chose, under an allocator that the test chose:
+#
+#   PumaServer.run(rackup: "run AllocStats::Rack::Endpoint.new", workers: 2) do |server|
+#     server.get("/").body
+#   end
+#
+# It is gone when the block has ended, whatever happened in it.
+class PumaServer
+  class Failed < StandardError; end
+
+  ROOT = File.expand_path("../..", __dir__)
+  SECONDS_TO_BOOT = 60
+  SECONDS_TO_STOP = 15
+
+  # Runs Puma over a config.ru with this text; the gems are those of the bundle that the tests run in.
+  #
+  # workers:: 0 is a single process
+  # config::  lines for the end of Puma's own configuration
+  def self.run(rackup:, workers: 0, threads: 5, config: "", allocator: nil, env: {}, &block)
+    Dir.mktmpdir("allocstats-puma") do |folder|
+      File.write("#{folder}/config.ru", "require \"allocstats\"\n#{rackup}\n")
+      File.write("#{folder}/puma.rb", <<~CONFIG)
+        bind "tcp://127.0.0.1:0"
+        threads #{threads}, #{threads}
+        workers #{workers}
+        #{"preload_app!" if workers > 0}
+        #{config}
+      CONFIG
+      new(["-C", "puma.rb"], folder: folder, gemfile: "#{ROOT}/Gemfile", allocator: allocator, env: env).run(&block)
+    end
+  end
+
+  attr_reader :pid, :port
+
+  def initialize(arguments, folder:, gemfile:, allocator: nil, env: {})
+    @command = ["bundle", "exec", "puma", *arguments]
+    @folder = folder
+    @env = clean_environment.merge("BUNDLE_GEMFILE" => gemfile, "RUBYLIB" => "#{ROOT}/lib", **(allocator ? allocator.env : {}), **env)
+    @log = Tempfile.new("allocstats-puma-log")
+  end
+
+  def run
+    start
+    yield self
+  ensure
+    stop
+    @log.close!
+  end
+
+  # What Puma has printed so far.
+  def log = File.read(@log.path)
+
+  def get(path, headers = {}) = request(Net::HTTP::Get.new(path, headers))
+
+  def request(request)
+    Net::HTTP.start("127.0.0.1", port, read_timeout: 30) { |http| http.request(request) }
+  end
+
+  # As many clients as there are numbers, all at once; what each of them got.
+  def burst(clients, path)
+    gate = Queue.new
+    threads = Array.new(clients) do
+      Thread.new do
+        Net::HTTP.start("127.0.0.1", port, read_timeout: 30) do |http|
+          gate.pop
+          http.get(path)
+        end
+      end
+    end
+    clients.times { gate << :go }
+    threads.map(&:value)
+  end
+
+  private
+
+  # A group of its own, so that the workers of a master that hangs can be ended with it.
+  def start
+    @pid = Process.spawn(@env, *@command, in: File::NULL, out: @log.path, err: @log.path, pgroup: true, chdir: @folder)
+    deadline = now + SECONDS_TO_BOOT
+    until (@port = log[%r{Listening on http://127\.0\.0\.1:(\d+)}, 1]&.to_i)
+      raise Failed, "Puma ended before it listened:\n#{log}" if ended?
+      raise Failed, "Puma did not listen within #{SECONDS_TO_BOOT} s:\n#{log}" if now > deadline
+
+      sleep 0.05
+    end
+  end
+
+  def stop
+    return if @pid.nil? || ended?
+
+    Process.kill(:TERM, @pid)
+    deadline = now + SECONDS_TO_STOP
+    sleep 0.05 until ended? || now > deadline
+    raise Failed, "Puma did not stop within #{SECONDS_TO_STOP} s:\n#{log}" unless ended?
+  ensure
+    kill_group
+  end
+
+  def ended?
+    @ended ||= !Process.wait(@pid, Process::WNOHANG).nil?
+  end
+
+  def kill_group
+    Process.kill(:KILL, -@pid) if @pid
+    Process.wait(@pid) unless ended?
+  rescue Errno::ESRCH, Errno::ECHILD
+    # All of it has ended by itself.
+  end
+
+  # What the developer, or Bundler, has set for the process that runs the tests is not meant for the server.
+  def clean_environment
+    ENV.keys.grep(Regexp.union(ChildProcess::FOREIGN, ChildProcess::BUNDLER)).to_h { |name| [name, nil] }
+  end
+
+  def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+end

@@ -1,0 +1,16 @@
+# frozen_string_literal: true
+
+require "support/puma_server"
+
+# The application in examples/rails_app, booted in production mode on its own Puma with its own bundle.
+module RailsApp
+  FOLDER = File.join(PumaServer::ROOT, "examples", "rails_app")
+  GEMFILE = File.join(FOLDER, "Gemfile")
+
+  module_function
+
+  def run(allocator: nil, env: {}, &block)
+    production = {"RAILS_ENV" => "production", "PORT" => "0"}
+    PumaServer.new(["-C", "config/puma.rb"], folder: FOLDER, gemfile: GEMFILE, allocator: allocator, env: production.merge(env)).run(&block)
+  end
+end
