@@ -6,6 +6,9 @@
 #include "private_heap.h"
 #include "process_generation.h"
 #include "rb_allocstats.h"
+
+#include <stdbool.h>
+#include <string.h>
 #include "sample.h"
 
 struct rb_sample {
@@ -107,13 +110,18 @@ static VALUE figure_value(const struct sample *figures, enum figure figure) {
 	return sample_has(figures, figure) ? ULL2NUM(figures->value[figure]) : Qnil;
 }
 
+static bool is_name(VALUE name, const char *figure) {
+	size_t length = strlen(figure);
+	return (size_t)RSTRING_LEN(name) == length && memcmp(RSTRING_PTR(name), figure, length) == 0;
+}
+
 /* sample[:rss] => Integer, or nil where it was not measured; UnknownName for what is no figure */
 static VALUE rb_sample_aref(VALUE self, VALUE name) {
 	const struct sample *figures = figures_of(self);
-	volatile VALUE key = name;
-	ID id = RB_SYMBOL_P(name) || RB_TYPE_P(name, T_STRING) ? rb_check_id(&key) : 0;
-	for (int i = 0; id && i < FIGURE_COUNT; i++)
-		if (figure_ids[i] == id) return figure_value(figures, (enum figure)i);
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		if (name == ID2SYM(figure_ids[i]) ||
+			(RB_TYPE_P(name, T_STRING) && is_name(name, figure_descriptions[i].name)))
+			return figure_value(figures, (enum figure)i);
 	return rb_funcall(rb_obj_class(self), rb_intern("unknown_figure"), 1, name);
 }
 

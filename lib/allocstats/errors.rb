@@ -9,13 +9,16 @@ module AllocStats
 
   # No figure, option or control has this name; the message gives the nearest that exists.
   class UnknownName < Error
+    LONGEST_SHOWN = 80
+
     # @param kind [String] what was looked up, as "figure"
     # @param name [Object] what was asked for
     # @param known [Enumerable<#to_s>] the names there are
     def self.among(kind, name, known)
-      nearest = DidYouMean::SpellChecker.new(dictionary: known.map(&:to_s)).correct(name.to_s).first if defined?(DidYouMean::SpellChecker)
+      shown = name.to_s[0, LONGEST_SHOWN].scrub
+      nearest = DidYouMean::SpellChecker.new(dictionary: known.map(&:to_s)).correct(shown).first if defined?(DidYouMean::SpellChecker)
       hint = nearest ? "; did you mean #{nearest}?" : ""
-      new("no #{kind} is named #{name.inspect[0, 80]}#{hint}")
+      new("no #{kind} is named #{name.inspect[0, LONGEST_SHOWN].scrub}#{hint}")
     end
   end
 

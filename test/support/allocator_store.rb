@@ -1,10 +1,11 @@
 # frozen_string_literal: true
 
 require "fileutils"
+require "open3"
 require "tmpdir"
 
 require_relative "allocators"
-require_relative "debian_suites"
+require_relative "debian_suite"
 require_relative "jemalloc_build"
 
 module TestAllocators
@@ -12,12 +13,10 @@ module TestAllocators
   # skipped, with the reason.
   class Store
     def fill
-      TestAllocators.each do |entry|
-        next if entry.available?
-
+      TestAllocators.reject(&:available?).each do |entry|
         puts "getting #{entry.name} #{entry.wanted} (#{entry.suite})"
         obtain(entry)
-      rescue DebianSuites::Unavailable, JemallocBuild::Failed => error
+      rescue DebianSuite::Unavailable, AllocStats::Build::Failure => error
         warn "  #{entry.name} #{entry.wanted} is not to be had: #{error.message}"
       end
     end
@@ -26,44 +25,49 @@ module TestAllocators
 
     def obtain(entry)
       if entry.suite == "source"
-        keep(entry, entry.wanted) { |folder| JemallocBuild.new(entry.wanted, File.join(TestAllocators.folder, "apt-source")).install(entry.library, folder) }
+        keep(entry, entry.wanted) { |folder| JemallocBuild.new(entry.wanted).install(entry.library, folder) }
       else
-        debian_version = newest_or_wanted(entry)
-        keep(entry, DebianSuites.upstream(debian_version)) { |folder| extract(entry, debian_version, folder) }
+        version = wanted_or_newest(entry)
+        keep(entry, DebianSuite.upstream(version)) { |folder| extract(entry, version, folder) }
       end
     end
 
-    def newest_or_wanted(entry)
-      versions = suites.versions(entry.package, entry.suite)
-      versions.find { |version| DebianSuites.upstream(version) == entry.wanted } || versions.first or
-        raise DebianSuites::Unavailable, "Debian's #{entry.suite} has no package #{entry.package} any more"
+    def wanted_or_newest(entry)
+      versions = suite(entry.suite).versions(entry.package)
+      versions.find { |version| DebianSuite.upstream(version) == entry.wanted } || versions.first or
+        raise DebianSuite::Unavailable, "Debian's #{entry.suite} has no package #{entry.package} any more"
     end
 
     # The folder appears whole or not at all: an interrupted run leaves nothing that looks finished.
     def keep(entry, version)
       FileUtils.mkdir_p(entry.folder)
-      Dir.mktmpdir("unfinished-", TestAllocators.folder) do |folder|
-        yield folder
-        FileUtils.chmod(0o755, folder)
-        FileUtils.mv(folder, File.join(entry.folder, version))
-        FileUtils.mkdir_p(folder)
-      end
+      unfinished = Dir.mktmpdir("unfinished-", TestAllocators.folder)
+      yield unfinished
+      demand_preloading(File.join(unfinished, entry.library))
+      FileUtils.chmod(0o755, unfinished)
+      File.rename(unfinished, File.join(entry.folder, version))
+    ensure
+      FileUtils.rm_rf(unfinished) if unfinished
     end
 
-    def extract(entry, debian_version, folder)
+    def extract(entry, version, folder)
       Dir.mktmpdir do |files|
-        suites.unpack(entry.package, debian_version, files)
+        suite(entry.suite).unpack(entry.package, version, files)
         library = Dir.glob(File.join(files, "usr/lib/*", entry.library)).first or
-          raise DebianSuites::Unavailable, "#{entry.package} #{debian_version} holds no #{entry.library}"
+          raise DebianSuite::Unavailable, "#{entry.package} #{version} holds no #{entry.library}"
         FileUtils.cp(File.realpath(library), File.join(folder, entry.library))
       end
     end
 
-    def suites
-      @suites ||= begin
-        names = ALL.map(&:suite).compact.uniq - ["source"]
-        DebianSuites.new(File.join(TestAllocators.folder, "apt"), names)
-      end
+    # A library of a newer suite can need a newer C library than this machine's: ld.so then warns, and goes on without.
+    def demand_preloading(library)
+      output, = Open3.capture2e({"LD_PRELOAD" => library}, "true")
+      raise DebianSuite::Unavailable, "it does not load here: #{output.lines.first.strip}" unless output.empty?
+    end
+
+    def suite(name)
+      @suites ||= Hash.new { |suites, key| suites[key] = DebianSuite.new(File.join(TestAllocators.folder, "apt", key), key) }
+      @suites[name]
     end
   end
 end

@@ -11,8 +11,11 @@ module Compiled
   module_function
 
   # A shared library to preload.
-  def library(name)
-    build("#{name}.so", source(name), "-shared", "-fPIC", "-ldl")
+  def library(name) = shared(source(name))
+
+  # A shared library of any one C file.
+  def shared(file)
+    build("#{File.basename(file, ".c")}.so", file, "-shared", "-fPIC", "-ldl")
   end
 
   # A Ruby that was linked with more than a stock one: `arguments` are the linker's.
@@ -29,7 +32,7 @@ module Compiled
     return target if File.exist?(target) && File.mtime(target) > File.mtime(source)
 
     FileUtils.mkdir_p(FOLDER)
-    output = IO.popen(["gcc", "-O1", source, *arguments, "-o", target, err: [:child, :out]], &:read)
+    output = IO.popen(["gcc", "-O2", source, *arguments, "-o", target, err: [:child, :out]], &:read)
     raise "#{name} could not be compiled: #{output}" unless $?.success?
     target
   end

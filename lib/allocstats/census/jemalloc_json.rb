@@ -10,7 +10,8 @@ module AllocStats
       TOTALS = {allocated: "allocated", active: "active", metadata: "metadata", resident: "resident", mapped: "mapped", retained: "retained"}.freeze
 
       def self.parse(text)
-        root = JSON.parse(text).fetch("jemalloc")
+        # jemalloc 5.3.0 prints one option twice, which newer versions of json refuse unless told otherwise
+        root = JSON.parse(text, allow_duplicate_key: true).fetch("jemalloc")
         page = root.fetch("arenas").fetch("page")
         numbered = root.fetch("stats.arenas", {}).select { |index, _| index.match?(/\A\d+\z/) }
         {

@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+$LOAD_PATH.unshift File.expand_path("../../lib", __dir__), File.expand_path("../../test", __dir__)
+
+require "support/allocators"
+require "support/child_process"
+
+# What the benchmarks share: every one is a command that measures both sides in one run, in processes of their own, and
+# prints medians and their ratio. None of them judges.
+module Bench
+  module_function
+
+  def median(values)
+    sorted = values.sort
+    middle = sorted.size / 2
+    sorted.size.odd? ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2.0
+  end
+
+  # The middle and, in brackets, the extremes.
+  def spread(values, digits: 2)
+    format("%.#{digits}f (%.#{digits}f to %.#{digits}f)", median(values), values.min, values.max)
+  end
+
+  # Allocators that are on this machine; says which are not.
+  def allocators(names = ARGV)
+    TestAllocators.select do |entry|
+      next false unless names.empty? || names.any? { |name| entry.key.start_with?(name) }
+      warn "left out: #{entry.missing}" if entry.missing
+      warn "note: #{entry.moved}" if entry.moved
+      entry.available?
+    end
+  end
+
+  # Rows of cells as columns: the first flush left, the others right.
+  def table(head, rows)
+    widths = [head, *rows].transpose.map { |column| column.map { |cell| cell.to_s.size }.max }
+    [head, widths.map { |width| "-" * width }, *rows].each do |row|
+      puts row.each_with_index.map { |cell, i| i.zero? ? cell.to_s.ljust(widths[i]) : cell.to_s.rjust(widths[i]) }.join("  ").rstrip
+    end
+  end
+
+  def machine
+    "#{RUBY_ENGINE} #{RUBY_VERSION}, #{Etc.uname[:sysname]} #{Etc.uname[:release]} #{Etc.uname[:machine]}, #{Etc.nprocessors} processors"
+  end
+end
