@@ -11,11 +11,13 @@ const struct allocator *const allocators[ALLOCATOR_COUNT] = {
 };
 
 static const struct allocator *current = &allocator_unknown;
+static struct loaded_object owner; /* stays open: the bound functions live in it */
+static bool owner_found;
 
 /* The global search order is fixed when the process starts, so the owner is looked up once. */
 static void bind_current(void) {
-	static struct loaded_object owner; /* stays open: the bound functions live in it */
-	if (!ownership_of_malloc(&owner)) return;
+	owner_found = ownership_of_malloc(&owner);
+	if (!owner_found) return;
 	for (size_t i = 0; i < ALLOCATOR_COUNT; i++)
 		if (allocators[i]->bind(&owner)) {
 			current = allocators[i];
@@ -27,6 +29,11 @@ const struct allocator *allocator_current(void) {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, bind_current);
 	return current;
+}
+
+const struct loaded_object *allocator_owner(void) {
+	allocator_current();
+	return owner_found ? &owner : NULL;
 }
 
 void allocator_sample(struct sample *out) {

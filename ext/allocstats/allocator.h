@@ -46,6 +46,9 @@ struct allocator {
 	/* Adds its figures to the sample: microseconds, no heap walk, no lock held for long. */
 	void (*sample)(struct sample *out);
 
+	/* Of figures whose meaning on this allocator needs a remark: a sentence; NULL for the others. */
+	const char *notes[FIGURE_COUNT];
+
 	/*
 	 * The allocator's own full account of itself, in its own format, which `account_format` names. Expensive: may
 	 * walk the heap under the allocator's locks, so it runs without the GVL and only when asked for by name.
@@ -70,6 +73,9 @@ extern const struct allocator *const allocators[ALLOCATOR_COUNT];
 
 /* The allocator that owns malloc in this process, found at the first call and the same ever after; never NULL. */
 const struct allocator *allocator_current(void);
+
+/* The object that owns malloc, for those who look up more of its functions; NULL where none was found. */
+const struct loaded_object *allocator_owner(void);
 
 /* Clears `out` and fills what the process and the current allocator measure. */
 void allocator_sample(struct sample *out);

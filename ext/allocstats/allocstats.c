@@ -22,12 +22,7 @@ RUBY_FUNC_EXPORTED void Init_allocstats(void) {
 	process_generation_init();
 
 	VALUE module = rb_define_module("AllocStats");
-	init_errors(module);
-	init_allocator(module);
-	init_sample(module);
-	init_census(module);
-	init_private_heap(module);
-	extern void init_process_memory(VALUE) __attribute__((weak)); extern void init_cgroup(VALUE) __attribute__((weak)); /* TEMPORARY until they exist */
-	if (init_process_memory) init_process_memory(module);
-	if (init_cgroup) init_cgroup(module);
+#define RB_PART(name) init_##name(module);
+#include "rb_parts.def"
+#undef RB_PART
 }

@@ -6,16 +6,12 @@
 
 #include <ruby.h>
 
-void init_errors(VALUE module);
-void init_allocator(VALUE module);
-void init_sample(VALUE module);
-void init_census(VALUE module);
-void init_private_heap(VALUE module);
-void init_process_memory(VALUE module);
-void init_cgroup(VALUE module);
+#define RB_PART(name) void init_##name(VALUE module);
+#include "rb_parts.def"
+#undef RB_PART
 
 /* AllocStats::Error and its children, which lib/allocstats/errors.rb defines before it loads the extension. */
-extern VALUE error_base, error_unsupported, error_unknown_name;
+extern VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused;
 
 /* Raises what a status means for `what`, a noun phrase; returns for STATUS_OK. */
 void raise_unless_ok(enum status status, const char *what);

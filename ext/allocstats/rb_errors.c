@@ -1,6 +1,6 @@
 #include "rb_allocstats.h"
 
-VALUE error_base, error_unsupported, error_unknown_name;
+VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused;
 
 void raise_unless_ok(enum status status, const char *what) {
 	switch (status) {
@@ -14,6 +14,12 @@ void raise_unless_ok(enum status status, const char *what) {
 		rb_raise(error_base, "%s is in a form that allocstats does not know", what);
 	case STATUS_NO_MEMORY:
 		rb_raise(error_base, "no memory for reading %s", what);
+	case STATUS_UNKNOWN_NAME:
+		rb_raise(error_unknown_name, "%s does not exist", what);
+	case STATUS_READ_ONLY:
+		rb_raise(error_read_only, "%s can be read and not written", what);
+	case STATUS_INVALID_VALUE:
+		rb_raise(error_invalid_value, "%s does not take this value", what);
 	}
 	rb_raise(error_base, "%s failed with the unknown status %d", what, (int)status);
 }
@@ -28,4 +34,7 @@ void init_errors(VALUE module) {
 	error_base = find_error(module, "Error");
 	error_unsupported = find_error(module, "Unsupported");
 	error_unknown_name = find_error(module, "UnknownName");
+	error_invalid_value = find_error(module, "InvalidValue");
+	error_read_only = find_error(module, "ReadOnly");
+	error_refused = find_error(module, "Refused");
 }

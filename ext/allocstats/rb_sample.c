@@ -7,9 +7,9 @@
 #include "process_generation.h"
 #include "rb_allocstats.h"
 
+#include "sample.h"
 #include <stdbool.h>
 #include <string.h>
-#include "sample.h"
 
 struct rb_sample {
 	struct sample *figures; /* NULL before the first reading and once closed */
@@ -120,7 +120,7 @@ static VALUE rb_sample_aref(VALUE self, VALUE name) {
 	const struct sample *figures = figures_of(self);
 	for (int i = 0; i < FIGURE_COUNT; i++)
 		if (name == ID2SYM(figure_ids[i]) ||
-			(RB_TYPE_P(name, T_STRING) && is_name(name, figure_descriptions[i].name)))
+		        (RB_TYPE_P(name, T_STRING) && is_name(name, figure_descriptions[i].name)))
 			return figure_value(figures, (enum figure)i);
 	return rb_funcall(rb_obj_class(self), rb_intern("unknown_figure"), 1, name);
 }
@@ -149,15 +149,16 @@ static VALUE allocators_with(enum figure figure) {
 	return names;
 }
 
-/* Sample.catalogue => [[name, unit, kind, definition, [allocators that can measure it]], ...] */
+/* Sample.catalogue => [[name, unit, kind, definition, [allocators that can measure it], note or nil], ...] */
 static VALUE rb_sample_catalogue(VALUE self) {
 	(void)self;
 	VALUE list = rb_ary_new();
 	for (int i = 0; i < FIGURE_COUNT; i++) {
 		const struct figure_description *description = &figure_descriptions[i];
-		rb_ary_push(list, rb_ary_new_from_args(5, symbol(description->name), symbol(description->unit),
+		const char *note = allocator_current()->notes[i];
+		rb_ary_push(list, rb_ary_new_from_args(6, symbol(description->name), symbol(description->unit),
 		                          symbol(description->kind), rb_str_new_cstr(description->definition),
-		                          allocators_with((enum figure)i)));
+		                          allocators_with((enum figure)i), note ? rb_str_new_cstr(note) : Qnil));
 	}
 	return list;
 }

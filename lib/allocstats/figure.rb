@@ -9,11 +9,12 @@ module AllocStats
   # - `definition` (String) one sentence that sets the figure against its neighbours
   # - `allocators` (Array<Symbol>) those of which some version measures it; the running version may not, and then the
   #   sample holds nil
-  Figure = Struct.new(:name, :unit, :kind, :definition, :allocators, keyword_init: true) do
+  # - `note` (String or nil) what to know of it on the allocator that runs this process
+  Figure = Struct.new(:name, :unit, :kind, :definition, :allocators, :note, keyword_init: true) do
     # All figures by name, in the order in which they are shown.
     def self.catalogue
-      @catalogue ||= Sample.catalogue.to_h { |name, unit, kind, definition, allocators|
-        [name, new(name: name, unit: unit, kind: kind, definition: definition.freeze, allocators: allocators.freeze).freeze]
+      @catalogue ||= Sample.catalogue.to_h { |name, unit, kind, definition, allocators, note|
+        [name, new(name: name, unit: unit, kind: kind, definition: definition.freeze, allocators: allocators.freeze, note: note.freeze).freeze]
       }.freeze
     end
   end

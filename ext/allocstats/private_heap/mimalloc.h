@@ -1,27 +1,59 @@
-/* The private heap on mimalloc: what private_heap.c needs of an allocator, in mimalloc's words. */
+/*
+ * The private heap on mimalloc: what private_heap.c needs of an allocator, in mimalloc's words.
+ *
+ * mimalloc has no handlers for fork. A thread that gives back another thread's block marks the page for a few
+ * instructions, and the page's owner waits for the mark to go: where the owner forks in that moment, its child would
+ * wait for a thread that it does not have. So one thread at a time is inside, and none while the process forks.
+ */
 #ifndef ALLOCSTATS_PRIVATE_HEAP_MIMALLOC_H
 #define ALLOCSTATS_PRIVATE_HEAP_MIMALLOC_H
 
 #include <mimalloc.h>
+#include <pthread.h>
 
 #define BACKEND_NAME "mimalloc"
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static inline void leave(void) {
+	pthread_mutex_unlock(&gate);
+}
+
+static inline void enter_for_fork(void) {
+	pthread_mutex_lock(&gate);
+}
+
+/* A thread's first look at its own heap can make the C library allocate, which must not happen behind the gate. */
+static inline void enter(void) {
+	mi_thread_init();
+	pthread_mutex_lock(&gate);
+}
 
 /* What is settled at compile time is settled in mimalloc.c; it says nothing on stderr, whatever goes wrong. */
 static inline void backend_init(void) {
 	mi_option_disable(mi_option_show_errors);
 	mi_option_disable(mi_option_verbose);
+	pthread_atfork(enter_for_fork, leave, leave);
 }
 
 static inline void *backend_alloc(size_t bytes) {
-	return mi_zalloc(bytes);
+	enter();
+	void *block = mi_zalloc(bytes);
+	leave();
+	return block;
 }
 
 static inline void *backend_resize(void *block, size_t bytes) {
-	return mi_realloc(block, bytes);
+	enter();
+	void *resized = mi_realloc(block, bytes);
+	leave();
+	return resized;
 }
 
 static inline void backend_free(void *block) {
+	enter();
 	mi_free(block);
+	leave();
 }
 
 static inline size_t backend_usable(const void *block) {

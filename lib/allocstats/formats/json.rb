@@ -14,24 +14,18 @@ module AllocStats
         "#{::JSON.pretty_generate(plain(value.to_h))}\n"
       end
 
-      # Only what JSON knows. Names of files are bytes to the kernel and may be no valid text; they must not cost the
-      # whole document.
+      # Only what JSON knows.
       def plain(value)
         case value
         when nil, true, false, Integer then value
         when Float then value.finite? ? value : nil
-        when String, Symbol then text(value.to_s)
-        when Hash then value.to_h { |key, each| [text(key.to_s), plain(each)] }
+        when Hash then value.to_h { |key, each| [Formats.utf8(key), plain(each)] }
         when Array then value.map { |each| plain(each) }
         when Time then value.getutc.strftime("%Y-%m-%dT%H:%M:%S.%LZ")
-        else value.respond_to?(:to_h) ? plain(value.to_h) : text(value.to_s)
+        else Formats.utf8(value)
         end
       end
-
-      def text(string)
-        (string.encoding == Encoding::BINARY) ? string.dup.force_encoding(Encoding::UTF_8).scrub : string.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
-      end
-      private_class_method :plain, :text
+      private_class_method :plain
     end
   end
 end

@@ -3,18 +3,17 @@
 module AllocStats
   module Formats
     # A report as the page that a person reads: the verdict in a sentence, then where the resident memory is, what the
-    # allocator counts, what the process has and may have, and what could not be measured, with the reason.
-    # At most 100 columns wide.
+    # allocator counts, what the process has and may have, how the verdict is known, and what is not known and why.
     class Text
-      WIDTH = 100
-      INDENT = "  "
+      # Shares of a limit from which on the gauge is no longer drawn calm.
+      NEAR = 0.9
 
       # Whether a stream shows colour: a terminal that is able to, of a person who has not asked for none (NO_COLOR).
       def self.colour?(stream)
         stream.tty? && ENV["TERM"] != "dumb" && ENV["NO_COLOR"].to_s.empty?
       end
 
-      # Whether the locale has the glyphs; where it has not, Ruby would print them as escapes.
+      # Whether the locale has the signs; where it has not, Ruby would show them as escapes.
       def self.unicode? = Encoding.default_external == Encoding::UTF_8
 
       # report::  an AllocStats::Report
@@ -22,47 +21,55 @@ module AllocStats
       # unicode:: whether bars and dots may be other than ASCII
       def initialize(report, colour: false, unicode: Text.unicode?)
         @report = report
-        @palette = colour ? Palette::COLOURS : Palette::PLAIN
-        @unicode = unicode
+        @page = Page.new(colour: colour, unicode: unicode)
       end
 
       def to_s
-        [heading, ledger, figures, memory, evidence, unknown].reject(&:empty?).map { |lines| lines.join("\n") }.join("\n\n") << "\n"
+        @text ||= begin
+          heading
+          ledger if report.ledger
+          figures if report.sample
+          memory if report.memory
+          evidence if report.allocator
+          unknown
+          page.to_s
+        end
       end
 
       private
 
-      attr_reader :report
+      attr_reader :report, :page
 
       def heading
-        facts = report.process
-        line = ["pid #{facts[:pid]}", facts[:command], "ruby #{facts[:ruby_version]} #{facts[:ruby_platform]}",
-          report.time.getutc.strftime("%Y-%m-%d %H:%M:%S UTC"), "allocstats #{VERSION}"]
-        [*verdict, *wrap(line.join(@unicode ? " · " : " - ")).map { |text| paint(:dim, text) }]
+        sentence = report.allocator ? report.allocator.verdict_sentence : "Who owns malloc could not be found out."
+        page.paragraph(sentence.sub(/\A[[:lower:]]/) { |letter| letter }, style: (report.allocator&.verdict == :sole) ? :good : :alarm)
+        page.paragraph(facts.join(page.dot), style: :quiet)
       end
 
-      def verdict
-        allocator = report.allocator
-        return [paint(:alarm, "Who owns malloc is not known.")] unless allocator
-
-        wrap(sentence(allocator.verdict_sentence)).map { |text| paint((allocator.verdict == :sole) ? :good : :alarm, text) }
+      def facts
+        process = report.process
+        ["pid #{process[:pid]}", process[:command], "ruby #{process[:ruby_version]} #{process[:ruby_platform]}",
+          report.time.getutc.strftime("%Y-%m-%d %H:%M:%S UTC"), "allocstats #{VERSION}"]
       end
 
       def ledger
-        return [] unless (ledger = report.ledger)
-
-        layers = ledger.layers.map { |layer| row(layer.name, layer.bytes, ledger.rss) }
-        [title("Where the resident memory is"), *layers, row("resident", ledger.rss, ledger.rss, style: :strong, bar: false)]
+        page.title("Where the resident memory is")
+        report.ledger.layers.each { |layer| page.part(words(layer.name), layer.bytes, report.ledger.rss) }
+        page.part("resident", report.ledger.rss, report.ledger.rss, style: :strong, bar: false)
       end
 
       def figures
-        return [] unless (sample = report.sample)
+        page.title("What is counted")
+        page.cells(AllocStats.figures.values.filter_map { |figure|
+          value = report.sample[figure.name]
+          [words(figure.name), quantity(figure.unit, value)] if value
+        })
+      end
 
-        present = AllocStats.figures.values.filter_map do |figure|
-          value = sample[figure.name]
-          cell(figure.name, (figure.unit == :bytes) ? Units.bytes(value) : count(value)) if value
-        end
-        [title("What #{report.allocator&.title || "the allocator"} and the kernel count"), *columns(present)]
+      def words(name) = name.to_s.tr("_", " ")
+
+      def quantity(unit, value)
+        (unit == :bytes) ? Units.bytes(value) : Units.count(value).rjust(7)
       end
     end
   end

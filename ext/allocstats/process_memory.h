@@ -1,0 +1,35 @@
+/*
+ * The memory of the calling process as the kernel counts it, in one pass over its mappings. Expensive beside a sample:
+ * the kernel walks the page tables, which takes milliseconds in a large process, so it is called without the GVL. Takes
+ * nothing from the malloc it measures.
+ */
+#ifndef ALLOCSTATS_PROCESS_MEMORY_H
+#define ALLOCSTATS_PROCESS_MEMORY_H
+
+#include "residency.h"
+#include "residency_stacks.h"
+
+struct process_memory_request {
+	const char *root;      /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
+	bool malloc_is_glibc;  /* glibc's malloc serves this process, so its headers may be looked for */
+	struct claims ruby_heap; /* pages of Ruby's heap; taken over, and freed, by process_memory_read */
+};
+
+struct process_memory {
+	struct reading rollup, smaps;           /* of the two files */
+	struct mapping_figures whole;           /* what smaps_rollup says */
+	struct mapping_figures mapped;          /* the sum over the mappings of smaps */
+	struct mapping_figures kinds[MAPPING_KIND_COUNT]; /* which sum to `mapped`, figure by figure */
+	uint64_t mappings;                      /* how many there are */
+	uint32_t named_kinds;                   /* a bit for each kind that some mapping's name proves */
+	struct stacks stacks;                   /* how the threads' stacks were found; real process only */
+	struct reading glibc;                   /* how glibc's heaps were found; where asked for */
+};
+
+/* `mapped`, `kinds` and what follows only hold where `smaps` is STATUS_OK, `whole` where `rollup` is. */
+void process_memory_read(struct process_memory_request *request, struct process_memory *out);
+
+/* MemTotal of root/proc/meminfo: the machine's physical memory in bytes. */
+struct reading machine_memory_read(const char *root, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+#include "residency_glibc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* HEAP_MAX_SIZE of malloc/arena.c on 64 bits: twice DEFAULT_MMAP_THRESHOLD_MAX. */
+static const uint64_t HEAP_SPAN = UINT64_C(64) << 20;
+
+/* The beginning of heap_info of malloc/arena.c. */
+struct heap_header {
+	uint64_t arena, previous, size, accessible_size;
+};
+
+/* The beginning of a malloc_chunk of malloc/malloc.c. */
+struct chunk_header {
+	uint64_t previous_size, size;
+};
+enum { CHUNK_FLAGS = 7, CHUNK_IS_MAPPED = 2 };
+
+struct memory {
+	int descriptor; /* /proc/self/mem */
+	uint64_t page;
+};
+
+/* Reads what is resident; a page that is not would be brought in by the reading. */
+static bool peek(const struct memory *memory, uint64_t address, void *out, size_t size) {
+	return residency_count(address, address + size) > 0 &&
+	       pread(memory->descriptor, out, size, (off_t)address) == (ssize_t)size;
+}
+
+static bool is_whole_pages(const struct memory *memory, uint64_t bytes) {
+	return bytes > 0 && bytes % memory->page == 0;
+}
+
+/* The heap in which an arena began holds the arena itself, right behind its header. */
+static bool holds_its_arena(uint64_t heap, const struct heap_header *header) {
+	return header->arena > heap && header->arena - heap >= sizeof *header && header->arena - heap <= 128;
+}
+
+static bool is_heap(const struct memory *memory, uint64_t heap, struct heap_header *header) {
+	struct heap_header first;
+	if (!peek(memory, heap, header, sizeof *header)) return false;
+	if (!is_whole_pages(memory, header->size) || !is_whole_pages(memory, header->accessible_size)) return false;
+	if (header->size > header->accessible_size || header->accessible_size > HEAP_SPAN) return false;
+	if (holds_its_arena(heap, header)) return header->previous == 0;
+	if (header->previous == 0 || header->previous % HEAP_SPAN != 0) return false;
+	uint64_t first_heap = header->arena - header->arena % HEAP_SPAN;
+	return peek(memory, first_heap, &first, sizeof first) && first.arena == header->arena &&
+	       holds_its_arena(first_heap, &first);
+}
+
+static void claim_heaps(const struct memory *memory, const struct mapping *mapping, struct claims *claims) {
+	struct heap_header header;
+	uint64_t heap = (mapping->start + HEAP_SPAN - 1) / HEAP_SPAN * HEAP_SPAN;
+	for (; heap < mapping->end; heap += HEAP_SPAN) {
+		if (!is_heap(memory, heap, &header)) continue;
+		uint64_t end = heap + header.accessible_size;
+		claims_add(claims, heap, end < mapping->end ? end : mapping->end, MAPPING_KIND_malloc);
+	}
+}
+
+/* The whole length of the block that begins at this address, or 0 where none does. */
+static uint64_t mapped_block(const struct memory *memory, uint64_t address, uint64_t end) {
+	struct chunk_header header;
+	if (!peek(memory, address, &header, sizeof header)) return 0;
+	uint64_t size = header.size & ~(uint64_t)CHUNK_FLAGS;
+	bool is_one = (header.size & CHUNK_FLAGS) == CHUNK_IS_MAPPED && header.previous_size == 0 &&
+		      is_whole_pages(memory, size) && size <= end - address;
+	return is_one ? size : 0;
+}
+
+/* Blocks that follow each other from the mapping's start, or from what others have claimed in it. */
+static void claim_mapped_blocks(const struct memory *memory, const struct mapping *mapping, const struct claims *known,
+	struct claims *claims) {
+	uint64_t at = mapping->start;
+	while (at < mapping->end) {
+		const struct claim *claim = claims_find(known, at);
+		uint64_t size = claim ? 0 : mapped_block(memory, at, mapping->end);
+		if (!claim && size == 0) return;
+		if (size > 0) claims_add(claims, at, at + size, MAPPING_KIND_malloc);
+		at = claim ? claim->end : at + size;
+	}
+}
+
+struct reading glibc_claim(const struct mappings *mappings, const struct claims *known, struct claims *claims) {
+	const unsigned wanted = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_NAMELESS;
+	struct memory memory = {
+		.descriptor = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
+		.page = (uint64_t)sysconf(_SC_PAGESIZE),
+	};
+	if (memory.descriptor < 0) return (struct reading){.status = STATUS_UNREADABLE, .error = errno};
+	for (size_t i = 0; i < mappings->count; i++) {
+		const struct mapping *mapping = &mappings->items[i];
+		if (mapping->traits != wanted && mapping->traits != (wanted | MAPPING_GUARDED)) continue;
+		claim_heaps(&memory, mapping, claims);
+		claim_mapped_blocks(&memory, mapping, known, claims);
+	}
+	close(memory.descriptor);
+	return (struct reading){.status = STATUS_OK};
+}

@@ -1,0 +1,119 @@
+#define _GNU_SOURCE
+#include "residency_stacks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * How far above its robust list a thread's data can reach: the rest of the C library's struct and, on arm64, the
+ * thread's static variables. Only matters where another mapping has merged with the top of the stack.
+ */
+enum { THREAD_DATA_ABOVE = 8192 };
+
+/* linux_dirent64, which the C libraries hide behind readdir(3) and its malloc. */
+struct directory_entry {
+	uint64_t inode;
+	int64_t next;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+/* /proc/self/pagemap has 64 bits for each page, and this one says that the page is a guard (Linux 6.15). */
+#define PAGEMAP_GUARD (UINT64_C(1) << 58)
+
+static bool is_guard(const struct mappings *mappings, const struct mapping *below, uint64_t start) {
+	const unsigned access = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_EXECUTABLE;
+	return below >= mappings->items && below->end == start && !(below->traits & access);
+}
+
+/* The end of the nearest guard page below `address`, looking down to `bottom`; 0 where there is none. */
+static uint64_t guard_page_below(uint64_t address, uint64_t bottom) {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), entries[512], high = address / page, low = bottom / page;
+	int descriptor = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0) return 0;
+	uint64_t found = 0;
+	while (!found && high > low) {
+		uint64_t count = high - low < 512 ? high - low : 512;
+		off_t offset = (off_t)((high - count) * sizeof *entries);
+		ssize_t wanted = (ssize_t)(count * sizeof *entries);
+		if (pread(descriptor, entries, (size_t)wanted, offset) != wanted) break;
+		for (uint64_t i = count; !found && i-- > 0;) {
+			if (entries[i] & PAGEMAP_GUARD) found = (high - count + i + 1) * page;
+		}
+		high -= count;
+	}
+	close(descriptor);
+	return found;
+}
+
+/* The lowest address of the stack that `address` lies on; 0 where nothing delimits it. */
+static uint64_t bottom_of_stack(const struct mappings *mappings, const struct mapping *mapping, uint64_t address) {
+	if (mapping->traits & MAPPING_GUARDED) {
+		uint64_t bottom = guard_page_below(address, mapping->start);
+		if (bottom) return bottom;
+	}
+	return is_guard(mappings, mapping - 1, mapping->start) ? mapping->start : 0;
+}
+
+static uint64_t top_of_stack(const struct mapping *mapping, uint64_t address) {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t top = (address + THREAD_DATA_ABOVE + page - 1) / page * page;
+	return top < mapping->end ? top : mapping->end;
+}
+
+/* False where the address is known and no stack could be made out around it. */
+static bool claim_stack(const struct mappings *mappings, struct claims *claims, uint64_t address) {
+	const struct mapping *mapping = mappings_find(mappings, address);
+	if (!mapping) return true; /* younger than the reading of the mappings: nothing of it was counted */
+	if (mapping->traits & MAPPING_NAMED) return true;
+	uint64_t bottom = bottom_of_stack(mappings, mapping, address);
+	if (!bottom) return false;
+	claims_add(claims, bottom, top_of_stack(mapping, address), MAPPING_KIND_stack);
+	return true;
+}
+
+static void visit_thread(pid_t thread, const struct mappings *mappings, struct claims *claims, struct stacks *out) {
+	struct robust_list_head *head = NULL;
+	size_t length;
+	bool is_main = thread == getpid();
+
+	if (syscall(SYS_get_robust_list, thread, &head, &length) != 0) {
+		if (errno == ESRCH) return; /* it has just ended */
+		out->reading = (struct reading){.status = STATUS_UNSUPPORTED, .error = errno};
+		return;
+	}
+	bool told = head && claim_stack(mappings, claims, (uint64_t)(uintptr_t)head);
+	if (is_main) return;
+	out->threads++;
+	if (!told) out->untold++;
+}
+
+/* A thread's id, or 0 for what is no number. */
+static pid_t thread_of(const struct directory_entry *entry) {
+	const char *name = entry->name;
+	uint64_t number;
+	return parse_decimal(&name, &number) && *name == '\0' && number <= INT32_MAX ? (pid_t)number : 0;
+}
+
+void stacks_claim(const struct mappings *mappings, struct claims *claims, struct stacks *out) {
+	_Alignas(struct directory_entry) char buffer[4096];
+	*out = (struct stacks){.reading = {.status = STATUS_OK}};
+	int descriptor = open("/proc/self/task", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+	long count = descriptor < 0 ? -1 : syscall(SYS_getdents64, descriptor, buffer, sizeof buffer);
+	while (count > 0 && out->reading.status == STATUS_OK) {
+		for (long at = 0; at < count;) {
+			const struct directory_entry *entry = (const void *)(buffer + at);
+			pid_t thread = thread_of(entry);
+			if (thread > 0) visit_thread(thread, mappings, claims, out);
+			at += entry->length;
+		}
+		count = syscall(SYS_getdents64, descriptor, buffer, sizeof buffer);
+	}
+	if (count < 0) out->reading = (struct reading){.status = STATUS_UNREADABLE, .error = errno};
+	if (descriptor >= 0) close(descriptor);
+}

@@ -1,0 +1,90 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Formats
+    # Lines of text for a terminal, at most WIDTH columns wide: what Text composes its page of. Each method adds to the
+    # page; none of them knows what the page is about.
+    class Page
+      WIDTH = 100
+      LABEL = 26
+      COLUMNS = 2
+
+      STYLES = {strong: "1", quiet: "2", good: "32", alarm: "1;33", bar: "36"}.freeze
+
+      # colour::  whether to mark styles for a terminal
+      # unicode:: whether signs other than ASCII may be used
+      def initialize(colour:, unicode:)
+        @colour = colour
+        @unicode = unicode
+        @bar = Bar.new(width: WIDTH - 2 - LABEL - 11 - 2 - 7 - 2, unicode: unicode)
+        @lines = []
+      end
+
+      def to_s = @lines.join("\n") << "\n"
+
+      # Between the parts of a line.
+      def dot = @unicode ? " · " : " - "
+
+      # Begins a section.
+      def title(text)
+        @lines << "" unless @lines.empty?
+        paragraph(text, style: :strong)
+      end
+
+      # Text broken at spaces; `first` and `rest` stand before its first and its other lines.
+      def paragraph(text, style: nil, first: "", rest: "")
+        wrap(clean(text), WIDTH - first.length).each_with_index do |line, index|
+          @lines << paint(style, (index.zero? ? first : rest) + line)
+        end
+      end
+
+      def item(text, style: nil)
+        paragraph(text, style: style, first: @unicode ? "  • " : "  * ", rest: "    ")
+      end
+
+      # One part of a whole: a name, bytes, the share and a bar of it.
+      def part(name, bytes, whole, style: nil)
+        figures = "#{label(name)}#{Units.bytes(bytes)}  #{Units.percent(bytes, whole)}  "
+        bar = whole.zero? ? "" : @bar.draw(bytes.fdiv(whole))
+        @lines << "#{paint(style, figures)}#{paint(:bar, bar)}".rstrip
+      end
+
+      # The same of something that fills up.
+      def gauge(name, bytes, whole, style: :bar)
+        share = bytes.fdiv(whole)
+        @lines << "#{label(name)}#{Units.bytes(bytes)}  #{Units.percent(bytes, whole)}  #{paint(style, @bar.gauge(share))}"
+      end
+
+      # Names with what is known of each, in as many columns as the page has.
+      def cells(pairs)
+        rows = pairs.each_slice((pairs.size + COLUMNS - 1) / COLUMNS).to_a
+        rows.first.to_a.each_index do |index|
+          @lines << rows.filter_map { |column| column[index]&.then { |name, value| label(name) + value.ljust(11 + 9) } }.join.rstrip
+        end
+      end
+
+      private
+
+      def label(name) = "  #{clean(name).ljust(LABEL)}"
+
+      def paint(style, text)
+        (@colour && style && !text.empty?) ? "\e[#{STYLES.fetch(style)}m#{text}\e[0m" : text
+      end
+
+      # Names of files and programs come from outside: they must neither steer the terminal nor break the page.
+      def clean(text)
+        text = Formats.utf8(text).gsub(/[[:cntrl:]]/, "?")
+        @unicode ? text : text.encode(Encoding::US_ASCII, undef: :replace).encode(Encoding::UTF_8)
+      end
+
+      # A word that is longer than a line, as a path may be, is broken where the line ends.
+      def wrap(text, width)
+        text.split(" ").flat_map { |word| word.scan(/.{1,#{width}}/) }.each_with_object([+""]) do |word, lines|
+          lines << +"" if lines.last.length + word.length + 1 > width && !lines.last.empty?
+          lines.last << " " unless lines.last.empty?
+          lines.last << word
+        end
+      end
+    end
+  end
+end
