@@ -9,6 +9,7 @@ if AllocStats.supported?
   require_relative "allocstats/census"
   require_relative "allocstats/cgroup" if File.exist?(File.join(__dir__, "allocstats/cgroup.rb")) # TEMPORARY
   require_relative "allocstats/private_heap"
+  require_relative "allocstats/purge"
   require_relative "allocstats/process_memory" if File.exist?(File.join(__dir__, "allocstats/process_memory.rb")) # TEMPORARY
   require_relative "allocstats/sample"
 end
@@ -73,6 +74,24 @@ module AllocStats
     def private_heap
       PrivateHeap.read
     end
+
+    # Gives memory back to the kernel and says what came of it. Runs without the GVL; milliseconds, growing with what is
+    # given back. Concurrent purges are one: who comes later gets the same answer.
+    #
+    # @param gc [Boolean] collect Ruby's garbage first
+    # @param compact [Boolean] compact Ruby's heap first, where this Ruby can
+    # @param threads [Boolean] also what the allocator keeps for threads that sleep; busy ones follow at their next
+    #   AllocStats.safe_point
+    # @return [Purge]
+    # @raise [Refused] inside of a purge
+    def purge(gc: false, compact: false, threads: true)
+      Purge.run(gc: gc, compact: compact, threads: threads)
+    end
+
+    # @!method safe_point
+    #   Where a thread has nothing under way, at the end of a request or a job: gives back what the allocator keeps for
+    #   this thread if a purge has asked for it since the last time. Costs some ten nanoseconds when none has.
+    #   @return [Boolean] whether something was asked for
 
     # The page a person reads in the console.
     # @return [Report] a text, by to_s and by inspect

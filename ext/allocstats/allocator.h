@@ -55,6 +55,20 @@ struct allocator {
 	 */
 	enum status (*account)(struct text *out);
 	const char *(*account_format)(void);
+
+	/*
+	 * Giving memory back, in this order (purge.h). purge_begin brings the options to where free pages really return
+	 * to the kernel, and purge_end puts back what the user has; purge_thread gives back what belongs to the calling
+	 * thread alone, possibly inside a signal's handler on a thread that waits in the kernel; purge gives back what
+	 * is kept for the process. Milliseconds, growing with what is given back; all without the GVL.
+	 */
+	void (*purge_begin)(void);
+	void (*purge_end)(void);
+	void (*purge_thread)(void);
+	enum status (*purge)(void);
+
+	/* What these are in the allocator's own words, as "arena.4096.purge". */
+	const char *purge_begin_words, *purge_thread_words, *purge_words;
 };
 
 #define ALLOCATOR(name) extern const struct allocator allocator_##name;

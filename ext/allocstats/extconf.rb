@@ -18,7 +18,8 @@ module AllocStats
 
         --with-private-allocator=NAME  what is linked into the extension for its own memory, so that what it keeps does
                                        not come from the malloc it measures: mimalloc (the default) or jemalloc
-                                       (libc, the process's own malloc, is for tests under sanitizers)
+                                       (libc, the process's own malloc, is for tests under sanitizers);
+                                       also ALLOCSTATS_PRIVATE_ALLOCATOR
         --with-archives=FOLDER         where to look for the allocator's source archive before the network is asked;
                                        also ALLOCSTATS_ARCHIVES
         --with-archive-mirror=URL      a place that serves the archives, asked instead of upstream;
@@ -33,6 +34,7 @@ module AllocStats
       module_function
 
       def run
+        $stdout.sync = true
         return puts(HELP) if ARGV.include?("--help")
         return skip(Platform.unsupported) if Platform.unsupported
 
@@ -43,10 +45,16 @@ module AllocStats
         create_makefile("allocstats/allocstats")
         complete_makefile
       rescue Failure => failure
-        abort("allocstats: #{failure.message}")
+        refuse(failure)
       end
 
       def say(line) = puts("allocstats: #{line}")
+
+      # Past mkmf's own farewell, which would bury the one sentence under a list of options.
+      def refuse(failure)
+        warn("allocstats: #{failure.message}")
+        exit!(1)
+      end
 
       # A gem that cannot work here must still install: applications name it for machines of more than one kind.
       def skip(reason)
@@ -60,7 +68,14 @@ module AllocStats
         Platform.demand_compiler
         require "mkmf"
         say("compiler #{Platform.compiler_banner}, Ruby #{RUBY_VERSION}, #{RbConfig::CONFIG["host"]}, #{Platform.libc}")
-        raise Failure, "#{Platform.compiler} cannot build a program (see mkmf.log): #{Platform::TOOLS}." unless try_link("int main(void) { return 0; }")
+        demand_working_compiler
+      end
+
+      # mkmf raises where not even an empty program can be built.
+      def demand_working_compiler
+        try_link("int main(void) { return 0; }")
+      rescue RuntimeError
+        raise Failure, "#{Platform.compiler} cannot build a program (see mkmf.log): #{Platform::TOOLS}."
       end
 
       # mkmf's own warnings come from the way Ruby was built; these are the ones this code is written to.
@@ -69,6 +84,7 @@ module AllocStats
         $CFLAGS << " -std=gnu11 -fvisibility=hidden -MMD -MP"
         $CFLAGS << " -Werror" if enable_config("werror", false)
         $DLDFLAGS << " -Wl,--exclude-libs,ALL"
+        $cleanfiles << "*.d"
       end
 
       def sources
@@ -80,34 +96,44 @@ module AllocStats
         raise Failure, "two sources share the name #{twice.join(", ")}: rename one." unless twice.empty?
       end
 
-      # Answers the built PrivateAllocator, or nil for libc.
+      # Answers the built PrivateAllocator, or nil for the process's own malloc.
       def choose_private_allocator
-        name = with_config("private-allocator", ENV["ALLOCSTATS_PRIVATE_ALLOCATOR"] || "mimalloc")
-        return use_libc if name == "libc"
-
-        dependencies = Dependencies.load
-        known = dependencies.private_allocators
-        raise Failure, "--with-private-allocator=#{name} is not known: use #{known.join(" or ")}." unless known.include?(name)
-
-        compile(Archive.obtain(pins: dependencies.private_pins(name), sources: archive_sources, report: method(:say)))
+        name = option("private-allocator", "ALLOCSTATS_PRIVATE_ALLOCATOR")
+        known = Dependencies.load.private_allocators
+        case name
+        when nil then build_private_allocator(known.first, "the default")
+        when *known then build_private_allocator(name, "as you asked")
+        when "libc" then say("private allocator: the process's own malloc, as you asked; fit for tests alone")
+        else raise Failure, "--with-private-allocator=#{name} is not known: use #{known.join(" or ")}."
+        end
       end
 
-      def use_libc
-        say("private allocator: the process's own malloc, which is for tests alone")
+      def build_private_allocator(name, why)
+        say("private allocator: #{name}, #{why}")
+        pins = Dependencies.load.private_pins(name)
+        compile(Archive.obtain(pins: pins, sources: archive_sources, report: method(:say)))
       end
 
       def archive_sources
         Sources.usual(
-          folder: with_config("archives", ENV["ALLOCSTATS_ARCHIVES"]),
-          mirror: with_config("archive-mirror", ENV["ALLOCSTATS_ARCHIVE_MIRROR"]),
+          folder: option("archives", "ALLOCSTATS_ARCHIVES"),
+          mirror: option("archive-mirror", "ALLOCSTATS_ARCHIVE_MIRROR"),
           download: enable_config("download", true)
         )
+      end
+
+      # The value of --with-NAME, or of the variable where the option is absent; nil where both are.
+      def option(name, variable)
+        value = with_config(name) { ENV[variable] }
+        raise Failure, "--with-#{name} needs a value: --with-#{name}=... (see --help)." if value == true
+
+        value unless value.nil? || value == false || value.empty?
       end
 
       def compile(archive)
         PrivateAllocator.for(archive, "private_heap").tap do |allocator|
           fresh = allocator.build
-          say("private allocator: #{allocator.name} #{allocator.version}, #{fresh ? "compiled now" : "compiled before"}")
+          say("#{allocator.name} #{allocator.version} #{fresh ? "compiled" : "was compiled before"}: #{allocator.library}")
         end
       end
 
@@ -117,15 +143,18 @@ module AllocStats
         return unless allocator
 
         # -isystem: its headers are not written to our warnings.
-        $INCFLAGS << " -isystem #{allocator.include_folder}"
-        $LOCAL_LIBS << " #{allocator.library}"
+        $INCFLAGS << " -isystem #{relative(allocator.include_folder)}"
+        $LOCAL_LIBS << " #{relative(allocator.library)}"
         have_library("pthread")
       end
 
+      # make runs here, and a Makefile has no way to quote a path.
+      def relative(path) = path.delete_prefix("#{Dir.pwd}/")
+
       # mkmf knows nothing of what a source includes, nor that other flags make other objects.
       def complete_makefile
-        flags = [$defs, $CFLAGS, $INCFLAGS, RbConfig::CONFIG["CC"]].join(" ")
-        File.write("flags", flags) unless File.file?("flags") && File.read("flags") == flags
+        text = [$defs, $CFLAGS, $INCFLAGS, RbConfig::CONFIG["CC"]].join(" ")
+        File.write("flags", text) unless File.file?("flags") && File.read("flags") == text
         File.write("Makefile", <<~MAKE, mode: "a")
 
           $(OBJS): flags

@@ -13,31 +13,43 @@ static bool refuse(struct line_reader *reader, int error) {
 	return false;
 }
 
-static bool is_regular(int descriptor) {
+/* 0 for a file that can be read to its end, otherwise the errno that says what it is instead. */
+static int error_of_type(int descriptor) {
 	struct stat found;
-	return fstat(descriptor, &found) == 0 && S_ISREG(found.st_mode);
+	if (fstat(descriptor, &found) != 0) return errno;
+	if (S_ISDIR(found.st_mode)) return EISDIR;
+	return S_ISREG(found.st_mode) ? 0 : EINVAL;
 }
 
-bool line_reader_open(struct line_reader *reader, const char *root, const char *path) {
-	char whole[PATH_MAX];
-	size_t root_length = strlen(root), path_length = strlen(path);
+/* Appends to a path of `length` bytes; false where that would not fit. */
+static bool append(char path[PATH_MAX], size_t *length, const char *part) {
+	size_t more = strlen(part);
+	if (more >= PATH_MAX - *length) return false;
+	memcpy(path + *length, part, more + 1);
+	*length += more;
+	return true;
+}
+
+bool line_reader_open(struct line_reader *reader, const char *root, const char *folder, const char *file) {
+	char path[PATH_MAX];
+	size_t length = 0;
 
 	reader->reading = (struct reading){.status = STATUS_OK};
 	reader->descriptor = -1;
 	reader->skipping = false;
 	reader->begin = reader->end = 0;
-	if (root_length >= sizeof whole || path_length >= sizeof whole - root_length)
+	if (!append(path, &length, root) || !append(path, &length, folder) || !append(path, &length, "/") ||
+	        !append(path, &length, file))
 		return refuse(reader, ENAMETOOLONG);
-	memcpy(whole, root, root_length);
-	memcpy(whole + root_length, path, path_length + 1);
 
 	/* O_NONBLOCK: in a tree that somebody made, the file may be a pipe that nobody writes to. */
-	reader->descriptor = open(whole, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	reader->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (reader->descriptor < 0) return refuse(reader, errno);
-	if (is_regular(reader->descriptor)) return true;
+	int error = error_of_type(reader->descriptor);
+	if (error == 0) return true;
 	close(reader->descriptor);
 	reader->descriptor = -1;
-	return refuse(reader, EINVAL);
+	return refuse(reader, error);
 }
 
 /* Reads more behind what is there; false at the end of the file. */
@@ -118,7 +130,7 @@ static bool parse_number(const char **cursor, unsigned base, uint64_t *out) {
 	uint64_t number = 0;
 	for (; digit_value(*text) < base; text++) {
 		if (__builtin_mul_overflow(number, base, &number) ||
-			__builtin_add_overflow(number, digit_value(*text), &number))
+		        __builtin_add_overflow(number, digit_value(*text), &number))
 			return false;
 	}
 	if (text == *cursor) return false;

@@ -1,7 +1,7 @@
 /*
- * Reads a small text file of the kernel's line by line, through a buffer of its own: no stdio, no malloc. Made for files
- * that may be odd: a line that does not fit the buffer is cut, a NUL ends a line early, anything but a regular file is
- * refused, and nothing waits.
+ * Reads a small text file of the kernel's line by line, through a buffer of its own: no stdio, no malloc. Made for
+ * files that may be odd: a line that does not fit the buffer is cut, a NUL ends a line early, anything but a regular
+ * file is refused, and nothing waits.
  */
 #ifndef ALLOCSTATS_LINE_READER_H
 #define ALLOCSTATS_LINE_READER_H
@@ -15,8 +15,9 @@
 /* How the reading of one file went. */
 struct reading {
 	enum status status;
-	int error;     /* errno where the status is STATUS_UNREADABLE, otherwise 0 */
-	uint64_t line; /* where the status is STATUS_MALFORMED: the line that was not understood; 0: the file is empty */
+	int error; /* errno where the status is STATUS_UNREADABLE, otherwise 0 */
+	uint64_t
+	        line; /* where the status is STATUS_MALFORMED: the line that was not understood; 0: the file is empty */
 };
 
 enum { LINE_READER_LONGEST = 8192 }; /* a path of 4096 bytes, octal escapes and the numbers before it fit mostly */
@@ -29,8 +30,11 @@ struct line_reader {
 	char buffer[LINE_READER_LONGEST + 1];
 };
 
-/* Opens root + path; root is "" for the real file, or a made tree's folder. False when that cannot be. */
-bool line_reader_open(struct line_reader *reader, const char *root, const char *path);
+/*
+ * Opens root + folder + "/" + file; root is "" for the real file, or the folder of a made tree. False when that cannot
+ * be.
+ */
+bool line_reader_open(struct line_reader *reader, const char *root, const char *folder, const char *file);
 
 /* The next line without its newline, valid until the next call; NULL at the end, or when reading fails. */
 char *line_reader_next(struct line_reader *reader);

@@ -5,7 +5,7 @@
 struct code_files {
 	struct code_file {
 		uint64_t device, inode;
-	} *items;
+	} * items;
 	size_t count;
 };
 

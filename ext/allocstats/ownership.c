@@ -114,14 +114,14 @@ static bool owns_something(const uintptr_t bases[OWNED_FUNCTION_COUNT], uintptr_
 }
 
 static enum status open_relevant_objects(
-        struct ownership *out, const struct object_names *names, const uintptr_t bases[OWNED_FUNCTION_COUNT]) {
+	struct ownership *out, const struct object_names *names, const uintptr_t bases[OWNED_FUNCTION_COUNT]) {
 	out->objects = private_alloc(PRIVATE_ownership, names->count * sizeof *out->objects);
 	if (!out->objects) return STATUS_NO_MEMORY;
 	for (size_t i = 0; i < names->count; i++) {
 		struct loaded_object *object = &out->objects[out->object_count];
 		object->base = names->rows[i].base;
 		if (open_object(object, names->rows[i].name) &&
-		        (object->carries || owns_something(bases, object->base)))
+			(object->carries || owns_something(bases, object->base)))
 			out->object_count++;
 		else
 			loaded_object_close(object);

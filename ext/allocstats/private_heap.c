@@ -65,6 +65,10 @@ uint64_t private_held(enum private_purpose purpose) {
 	return atomic_load_explicit(&held[purpose], memory_order_relaxed);
 }
 
+void private_heap_purge(void) {
+	backend_purge();
+}
+
 const char *private_heap_allocator(void) {
 	return BACKEND_NAME;
 }

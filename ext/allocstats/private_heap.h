@@ -33,6 +33,9 @@ void private_free(enum private_purpose purpose, void *block);
 /* Usable bytes held at this moment for one purpose. */
 uint64_t private_held(enum private_purpose purpose);
 
+/* Gives free pages back to the kernel. */
+void private_heap_purge(void);
+
 /* The linked-in allocator's name ("mimalloc", "jemalloc", "libc" in the tests of the core) and version ("2.0.9"). */
 const char *private_heap_allocator(void);
 const char *private_heap_version(void);

@@ -1,5 +1,6 @@
 #include "process_memory.h"
 #include "mappings.h"
+#include "private_heap.h"
 #include "residency_glibc.h"
 
 static void sum_up(const struct mappings *mappings, struct process_memory *out) {
@@ -8,14 +9,31 @@ static void sum_up(const struct mappings *mappings, struct process_memory *out) 
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
 		mapping_figures_add(&out->mapped, &mapping->figures);
-		if (mapping->traits & MAPPING_NAMED) out->named_kinds |= 1u << mapping->kind;
+		if (mapping->traits & MAPPING_NAMED) out->told_kinds |= 1u << mapping->kind;
 	}
 }
 
-/* Finds who holds what. The malloc's ranges are the weaker claim: where Ruby's pages are its blocks, they are Ruby's. */
-static void claim(const struct mappings *mappings, struct process_memory_request *request, struct process_memory *out) {
+/*
+ * The mapping that holds a block of the private heap is the private heap's: it asks for no huge pages, so the kernel
+ * keeps its mappings apart from those beside it. Where it does not ask (another allocator than mimalloc), nothing is
+ * told.
+ */
+static void claim_private_heap(
+	const struct mappings *mappings, const void *block, struct claims *claims, struct process_memory *out) {
+	const struct mapping *mapping = mappings_find(mappings, (uint64_t)(uintptr_t)block);
+	if (!mapping || !(mapping->traits & MAPPING_NAMELESS) || !(mapping->traits & MAPPING_NO_HUGE)) return;
+	claims_add(claims, mapping->start, mapping->end, MAPPING_KIND_private_heap);
+	out->told_kinds |= 1u << MAPPING_KIND_private_heap;
+}
+
+/* Finds who holds what. The malloc's ranges are the weaker claim: where Ruby's pages are its blocks, they are Ruby's.
+ */
+static void claim(const struct mappings *mappings, const void *block, struct process_memory_request *request,
+	struct process_memory *out) {
 	struct claims *claims = &request->ruby_heap, heaps = {0};
 	stacks_claim(mappings, claims, &out->stacks);
+	claim_private_heap(mappings, mappings->items, claims, out); /* a large table has a mapping of its own */
+	claim_private_heap(mappings, block, claims, out);
 	claims_settle(claims);
 	if (request->malloc_is_glibc) out->glibc = glibc_claim(mappings, claims, &heaps);
 	claims_settle(&heaps);
@@ -27,6 +45,7 @@ static void claim(const struct mappings *mappings, struct process_memory_request
 void process_memory_read(struct process_memory_request *request, struct process_memory *out) {
 	struct mappings mappings;
 	bool real = request->root[0] == '\0';
+	void *block = private_alloc(PRIVATE_readings, 1);
 
 	*out = (struct process_memory){0};
 	out->rollup = smaps_rollup_read(request->root, &out->whole);
@@ -34,10 +53,11 @@ void process_memory_read(struct process_memory_request *request, struct process_
 	if (out->smaps.status == STATUS_OK) {
 		mappings_classify(&mappings, real && request->malloc_is_glibc);
 		sum_up(&mappings, out);
-		if (real) claim(&mappings, request, out);
+		if (real) claim(&mappings, block, request, out);
 		for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) out->kinds[i] = mapping_figures_zero;
 		residency_divide(&mappings, &request->ruby_heap, residency_count, out->kinds);
 	}
+	private_free(PRIVATE_readings, block);
 	mappings_free(&mappings);
 	claims_free(&request->ruby_heap);
 }
@@ -47,7 +67,7 @@ struct reading machine_memory_read(const char *root, uint64_t *bytes) {
 	const char *line;
 	bool found = false;
 
-	line_reader_open(&reader, root, "/proc/meminfo");
+	line_reader_open(&reader, root, "/proc", "meminfo");
 	while (!found && (line = line_reader_next(&reader))) {
 		const char *rest = text_after(line, "MemTotal:");
 		if (rest && !(found = parse_kilobytes(rest, bytes))) line_reader_malformed(&reader);

@@ -10,20 +10,20 @@
 #include "residency_stacks.h"
 
 struct process_memory_request {
-	const char *root;      /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
-	bool malloc_is_glibc;  /* glibc's malloc serves this process, so its headers may be looked for */
+	const char *root; /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
+	bool malloc_is_glibc;    /* glibc's malloc serves this process, so its headers may be looked for */
 	struct claims ruby_heap; /* pages of Ruby's heap; taken over, and freed, by process_memory_read */
 };
 
 struct process_memory {
-	struct reading rollup, smaps;           /* of the two files */
-	struct mapping_figures whole;           /* what smaps_rollup says */
-	struct mapping_figures mapped;          /* the sum over the mappings of smaps */
+	struct reading rollup, smaps;                     /* of the two files */
+	struct mapping_figures whole;                     /* what smaps_rollup says */
+	struct mapping_figures mapped;                    /* the sum over the mappings of smaps */
 	struct mapping_figures kinds[MAPPING_KIND_COUNT]; /* which sum to `mapped`, figure by figure */
-	uint64_t mappings;                      /* how many there are */
-	uint32_t named_kinds;                   /* a bit for each kind that some mapping's name proves */
-	struct stacks stacks;                   /* how the threads' stacks were found; real process only */
-	struct reading glibc;                   /* how glibc's heaps were found; where asked for */
+	uint64_t mappings;                                /* how many there are */
+	uint32_t told_kinds;  /* a bit for each kind that a name, or a block of our own, proves */
+	struct stacks stacks; /* how the threads' stacks were found; real process only */
+	struct reading glibc; /* how glibc's heaps were found; where asked for */
 };
 
 /* `mapped`, `kinds` and what follows only hold where `smaps` is STATUS_OK, `whole` where `rollup` is. */

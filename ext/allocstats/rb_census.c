@@ -51,9 +51,9 @@ static VALUE census_account(VALUE self) {
 	struct account account = {.allocator = allocator_current()};
 	if (!account.allocator->account)
 		rb_raise(error_unsupported,
-		        "a census is not to be had from %s: it has no statistics; glibc, jemalloc, mimalloc and "
-		        "tcmalloc have them",
-		        account.allocator->name);
+			"a census is not to be had from %s: it has no statistics; glibc, jemalloc, mimalloc and "
+			"tcmalloc have them",
+			account.allocator->name);
 	return rb_ensure(run_account, (VALUE)&account, free_account, (VALUE)&account);
 }
 

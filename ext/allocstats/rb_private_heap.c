@@ -31,8 +31,14 @@ static VALUE private_heap_purposes(VALUE self) {
 	return hash;
 }
 
+static VALUE rb_private_heap_purge(VALUE self) {
+	private_heap_purge();
+	return self;
+}
+
 void init_private_heap(VALUE module) {
 	VALUE class = rb_define_class_under(module, "PrivateHeap", rb_cObject);
 	rb_define_singleton_method(class, "facts", private_heap_facts, 0);
+	rb_define_singleton_method(class, "purge", rb_private_heap_purge, 0);
 	rb_define_singleton_method(class, "purposes", private_heap_purposes, 0);
 }

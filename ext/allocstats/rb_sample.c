@@ -31,9 +31,9 @@ static size_t rb_sample_size(const void *data) {
 
 /* A frozen sample can no longer change, so Ractors may share it. */
 static const rb_data_type_t rb_sample_type = {
-        .wrap_struct_name = "AllocStats::Sample",
-        .function = {.dfree = rb_sample_free, .dsize = rb_sample_size},
-        .flags = RUBY_TYPED_FREE_IMMEDIATELY | RUBY_TYPED_WB_PROTECTED | RUBY_TYPED_FROZEN_SHAREABLE,
+	.wrap_struct_name = "AllocStats::Sample",
+	.function = {.dfree = rb_sample_free, .dsize = rb_sample_size},
+	.flags = RUBY_TYPED_FREE_IMMEDIATELY | RUBY_TYPED_WB_PROTECTED | RUBY_TYPED_FROZEN_SHAREABLE,
 };
 
 static VALUE rb_sample_alloc(VALUE class) {
@@ -53,7 +53,7 @@ static struct sample *figures_of(VALUE self) {
 	if (!sample->figures) rb_raise(error_base, "this sample is closed; AllocStats.sample takes a new one");
 	if (sample->generation != process_generation())
 		rb_raise(error_base, "this sample was taken before a fork and speaks of the parent process; "
-		                     "AllocStats.sample takes a new one");
+				     "AllocStats.sample takes a new one");
 	return sample->figures;
 }
 
@@ -120,7 +120,7 @@ static VALUE rb_sample_aref(VALUE self, VALUE name) {
 	const struct sample *figures = figures_of(self);
 	for (int i = 0; i < FIGURE_COUNT; i++)
 		if (name == ID2SYM(figure_ids[i]) ||
-		        (RB_TYPE_P(name, T_STRING) && is_name(name, figure_descriptions[i].name)))
+			(RB_TYPE_P(name, T_STRING) && is_name(name, figure_descriptions[i].name)))
 			return figure_value(figures, (enum figure)i);
 	return rb_funcall(rb_obj_class(self), rb_intern("unknown_figure"), 1, name);
 }
@@ -157,8 +157,8 @@ static VALUE rb_sample_catalogue(VALUE self) {
 		const struct figure_description *description = &figure_descriptions[i];
 		const char *note = allocator_current()->notes[i];
 		rb_ary_push(list, rb_ary_new_from_args(6, symbol(description->name), symbol(description->unit),
-		                          symbol(description->kind), rb_str_new_cstr(description->definition),
-		                          allocators_with((enum figure)i), note ? rb_str_new_cstr(note) : Qnil));
+					  symbol(description->kind), rb_str_new_cstr(description->definition),
+					  allocators_with((enum figure)i), note ? rb_str_new_cstr(note) : Qnil));
 	}
 	return list;
 }

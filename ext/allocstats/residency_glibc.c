@@ -72,8 +72,8 @@ static uint64_t mapped_block(const struct memory *memory, uint64_t address, uint
 }
 
 /* Blocks that follow each other from the mapping's start, or from what others have claimed in it. */
-static void claim_mapped_blocks(const struct memory *memory, const struct mapping *mapping, const struct claims *known,
-	struct claims *claims) {
+static void claim_mapped_blocks(
+	const struct memory *memory, const struct mapping *mapping, const struct claims *known, struct claims *claims) {
 	uint64_t at = mapping->start;
 	while (at < mapping->end) {
 		const struct claim *claim = claims_find(known, at);
@@ -86,6 +86,7 @@ static void claim_mapped_blocks(const struct memory *memory, const struct mappin
 
 struct reading glibc_claim(const struct mappings *mappings, const struct claims *known, struct claims *claims) {
 	const unsigned wanted = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_NAMELESS;
+	const unsigned flags = MAPPING_GUARDED | MAPPING_NO_HUGE; /* say nothing of whose it is */
 	struct memory memory = {
 		.descriptor = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
 		.page = (uint64_t)sysconf(_SC_PAGESIZE),
@@ -93,7 +94,7 @@ struct reading glibc_claim(const struct mappings *mappings, const struct claims 
 	if (memory.descriptor < 0) return (struct reading){.status = STATUS_UNREADABLE, .error = errno};
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
-		if (mapping->traits != wanted && mapping->traits != (wanted | MAPPING_GUARDED)) continue;
+		if ((mapping->traits & ~flags) != wanted) continue;
 		claim_heaps(&memory, mapping, claims);
 		claim_mapped_blocks(&memory, mapping, known, claims);
 	}

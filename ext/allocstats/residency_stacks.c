@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,9 +25,11 @@ struct directory_entry {
 /* /proc/self/pagemap has 64 bits for each page, and this one says that the page is a guard (Linux 6.15). */
 #define PAGEMAP_GUARD (UINT64_C(1) << 58)
 
-static bool is_guard(const struct mappings *mappings, const struct mapping *below, uint64_t start) {
+/* Whether what lies right below a mapping may not be touched. */
+static bool stands_on_guard(const struct mappings *mappings, const struct mapping *mapping) {
 	const unsigned access = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_EXECUTABLE;
-	return below >= mappings->items && below->end == start && !(below->traits & access);
+	if (mapping == mappings->items) return false;
+	return mapping[-1].end == mapping->start && !(mapping[-1].traits & access);
 }
 
 /* The end of the nearest guard page below `address`, looking down to `bottom`; 0 where there is none. */
@@ -57,7 +58,7 @@ static uint64_t bottom_of_stack(const struct mappings *mappings, const struct ma
 		uint64_t bottom = guard_page_below(address, mapping->start);
 		if (bottom) return bottom;
 	}
-	return is_guard(mappings, mapping - 1, mapping->start) ? mapping->start : 0;
+	return stands_on_guard(mappings, mapping) ? mapping->start : 0;
 }
 
 static uint64_t top_of_stack(const struct mapping *mapping, uint64_t address) {
@@ -78,7 +79,7 @@ static bool claim_stack(const struct mappings *mappings, struct claims *claims, 
 }
 
 static void visit_thread(pid_t thread, const struct mappings *mappings, struct claims *claims, struct stacks *out) {
-	struct robust_list_head *head = NULL;
+	const void *head = NULL; /* a struct robust_list_head, of which only the address matters */
 	size_t length;
 	bool is_main = thread == getpid();
 

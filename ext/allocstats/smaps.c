@@ -102,6 +102,7 @@ static bool parse_header(const char *line, struct mapping *out) {
 static void parse_flags(const char *line, struct mapping *out) {
 	const char *flags = text_after(line, "VmFlags:");
 	if (flags && strstr(flags, " gu")) out->traits |= MAPPING_GUARDED;
+	if (flags && strstr(flags, " nh")) out->traits |= MAPPING_NO_HUGE;
 }
 
 /*
@@ -138,7 +139,7 @@ struct reading smaps_read(const char *root, struct mappings *out) {
 	const char *line;
 
 	*out = (struct mappings){0};
-	line_reader_open(&reader, root, "/proc/self/smaps");
+	line_reader_open(&reader, root, "/proc/self", "smaps");
 	while ((line = line_reader_next(&reader))) {
 		if (current && parse_field(line, &current->figures)) {
 			parse_flags(line, current);
@@ -175,7 +176,7 @@ struct reading smaps_rollup_read(const char *root, struct mapping_figures *out) 
 	const char *line;
 
 	*out = (struct mapping_figures){0};
-	line_reader_open(&reader, root, "/proc/self/smaps_rollup");
+	line_reader_open(&reader, root, "/proc/self", "smaps_rollup");
 	while ((line = line_reader_next(&reader))) {
 		if (!parse_field(line, out) && !parse_header(line, &header)) line_reader_malformed(&reader);
 	}

@@ -80,7 +80,7 @@ static const char *parse_number(const char *text, uint64_t unit, uint64_t *out) 
 	uint64_t number = 0;
 	for (; *text >= '0' && *text <= '9'; text++)
 		if (__builtin_mul_overflow(number, 10, &number) ||
-		        __builtin_add_overflow(number, (uint64_t)(*text - '0'), &number))
+			__builtin_add_overflow(number, (uint64_t)(*text - '0'), &number))
 			return NULL;
 	return __builtin_mul_overflow(number, unit, out) ? NULL : text;
 }

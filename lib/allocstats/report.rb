@@ -39,7 +39,7 @@ module AllocStats
     def to_s = Formats::Text.new(self).to_s
 
     # The page as this process's own terminal shows it best.
-    def inspect = Formats::Text.new(self, colour: Formats::Text.colour?($stdout)).to_s
+    def inspect = Formats::Text.new(self, colour: Formats::Text.colour?($stdout)).to_s.chomp
 
     # Consoles print by way of PP, and their own PP paints text as if it were Ruby code: the page passes it by.
     def pretty_print(printer)
@@ -53,7 +53,7 @@ module AllocStats
     rescue Error => error
       refuse(part, error.message)
     rescue => error
-      refuse(part, "#{error.message} (#{error.class})")
+      refuse(part, "#{error.message[/.*/]} (#{error.class})")
     end
 
     def refuse(part, reason)

@@ -4,17 +4,17 @@
 #include <string.h>
 
 static const char json[] =
-        "{\n"
-        "  \"stat_version\": 6,\n  \"mimalloc_version\": 30600,\n"
-        "  \"process\": {\n    \"elapsed_msecs\": 5,\n    \"commit_peak\": 1\n  },\n"
-        "  \"pages\": { \"total\": 3, \"peak\": 2, \"current\": 1 },\n"
-        "  \"reset\": 0,\n"
-        "  \"committed\": { \"total\": 3, \"peak\": 2, \"current\": 1 },\n"
-        "  \"arena_count\": 1,\n"
-        "  \"malloc_bins\": [\n"
-        "    { \"total\": 0, \"peak\": 0, \"current\": 0, \"block_size\": 8 },\n"
-        "    { \"total\": 0, \"peak\": 0, \"current\": 0, \"block_size\": 8 }\n  ],\n"
-        "  \"chunk_bins\": [\n    { \"total\": 0, \"peak\": 0, \"current\": 0, \"bin\": \"S\" }\n  ]\n}\n";
+	"{\n"
+	"  \"stat_version\": 6,\n  \"mimalloc_version\": 30600,\n"
+	"  \"process\": {\n    \"elapsed_msecs\": 5,\n    \"commit_peak\": 1\n  },\n"
+	"  \"pages\": { \"total\": 3, \"peak\": 2, \"current\": 1 },\n"
+	"  \"reset\": 0,\n"
+	"  \"committed\": { \"total\": 3, \"peak\": 2, \"current\": 1 },\n"
+	"  \"arena_count\": 1,\n"
+	"  \"malloc_bins\": [\n"
+	"    { \"total\": 0, \"peak\": 0, \"current\": 0, \"block_size\": 8 },\n"
+	"    { \"total\": 0, \"peak\": 0, \"current\": 0, \"block_size\": 8 }\n  ],\n"
+	"  \"chunk_bins\": [\n    { \"total\": 0, \"peak\": 0, \"current\": 0, \"bin\": \"S\" }\n  ]\n}\n";
 
 TEST(the_layout_follows_the_order_of_the_json) {
 	struct mimalloc_layout layout;
@@ -42,10 +42,10 @@ TEST(a_stat_is_read_at_its_offset_and_never_below_zero) {
 
 TEST(odd_statistics_are_refused) {
 	const char *odd[] = {"", "{}", "{\"stat_version\": 6}", "{\"stat_version\": 6, \"process\": {",
-	        "{\"stat_version\": 6, \"process\": {} }",
-	        "{\"stat_version\": 3, \"process\": {}, \"pages\": 1, \"bins\": [] }",
-	        "{\"stat_version\": 6, \"process\": {}, \"pages",
-	        "{\"stat_version\": 6, \"process\": {}, \"pages\": { "};
+		"{\"stat_version\": 6, \"process\": {} }",
+		"{\"stat_version\": 3, \"process\": {}, \"pages\": 1, \"bins\": [] }",
+		"{\"stat_version\": 6, \"process\": {}, \"pages",
+		"{\"stat_version\": 6, \"process\": {}, \"pages\": { "};
 	struct mimalloc_layout layout;
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
 		if (!CHECK(!mimalloc_layout_learn(&layout, odd[i]))) testing_check(false, odd[i], __FILE__, __LINE__);

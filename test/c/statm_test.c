@@ -22,7 +22,7 @@ TEST(two_numbers_of_pages_become_bytes) {
 
 TEST(odd_statm_is_refused) {
 	const char *odd[] = {"", "12", "12 ", "x 3", "12 x", "-1 3", "12\t3", "12 3x", " 12 3",
-	        "99999999999999999999 3", "18446744073709551615 3"};
+		"99999999999999999999 3", "18446744073709551615 3"};
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
 		if (!CHECK(!parses(odd[i], 4096))) testing_check(false, odd[i], __FILE__, __LINE__);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define TREE_PATHS 64
+#define SECONDS_FOR_ALL 300
 
 static struct test *first, **last = &first;
 static unsigned failed_checks;
@@ -107,6 +108,8 @@ int main(int count, char **arguments) {
 
 	/* A crash must not swallow the name of the test that crashed. */
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	/* Nor may one that hangs hold up the others that are run after this program. */
+	alarm(SECONDS_FOR_ALL);
 	for (struct test *test = first; test; test = test->next) {
 		if (!is_wanted(test, count, arguments)) continue;
 		failed_checks = 0;

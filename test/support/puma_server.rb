@@ -2,11 +2,12 @@
 
 require "net/http"
 require "tempfile"
+require "tmpdir"
 require "support/child_process"
 
 # A real Puma in a process of its own, on a port that the kernel chose, under an allocator that the test chose:
 #
-#   PumaServer.run(rackup: "run AllocStats::Rack::Endpoint.new", workers: 2) do |server|
+#   PumaServer.run(rackup: %(require "allocstats"\nrun AllocStats::Rack::Endpoint.new), workers: 2) do |server|
 #     server.get("/").body
 #   end
 #
@@ -15,16 +16,18 @@ class PumaServer
   class Failed < StandardError; end
 
   ROOT = File.expand_path("../..", __dir__)
+  GEMFILE = File.join(ROOT, "Gemfile")
   SECONDS_TO_BOOT = 60
   SECONDS_TO_STOP = 15
 
-  # Runs Puma over a config.ru with this text; the gems are those of the bundle that the tests run in.
+  # Runs Puma over a config.ru with this text.
   #
+  # gemfile:: the bundle to run in; that of the checkout unless said
   # workers:: 0 is a single process
   # config::  lines for the end of Puma's own configuration
-  def self.run(rackup:, workers: 0, threads: 5, config: "", allocator: nil, env: {}, &block)
+  def self.run(rackup:, workers: 0, threads: 5, config: "", gemfile: GEMFILE, allocator: nil, env: {}, &block)
     Dir.mktmpdir("allocstats-puma") do |folder|
-      File.write("#{folder}/config.ru", "require \"allocstats\"\n#{rackup}\n")
+      File.write("#{folder}/config.ru", rackup)
       File.write("#{folder}/puma.rb", <<~CONFIG)
         bind "tcp://127.0.0.1:0"
         threads #{threads}, #{threads}
@@ -32,8 +35,20 @@ class PumaServer
         #{"preload_app!" if workers > 0}
         #{config}
       CONFIG
-      new(["-C", "puma.rb"], folder: folder, gemfile: "#{ROOT}/Gemfile", allocator: allocator, env: env).run(&block)
+      new(["-C", "puma.rb"], folder: folder, gemfile: gemfile, allocator: allocator, env: env).run(&block)
     end
+  end
+
+  # Why nothing can be run with this Gemfile here, for `skip`; nil where it can.
+  def self.missing(gemfile)
+    "the gems of #{gemfile} are not installed" unless system(environment(gemfile), "bundle", "check", out: File::NULL, err: File::NULL)
+  end
+
+  # What the developer, or Bundler, has set for the process that runs the tests is not meant for the server; but where
+  # the gems are is the same for both.
+  def self.environment(gemfile)
+    foreign = ENV.keys.grep(Regexp.union(ChildProcess::FOREIGN, ChildProcess::BUNDLER)) - ["BUNDLE_PATH"]
+    foreign.to_h { |name| [name, nil] }.merge("BUNDLE_GEMFILE" => gemfile, "RUBYLIB" => "#{ROOT}/lib")
   end
 
   attr_reader :pid, :port
@@ -41,7 +56,7 @@ class PumaServer
   def initialize(arguments, folder:, gemfile:, allocator: nil, env: {})
     @command = ["bundle", "exec", "puma", *arguments]
     @folder = folder
-    @env = clean_environment.merge("BUNDLE_GEMFILE" => gemfile, "RUBYLIB" => "#{ROOT}/lib", **(allocator ? allocator.env : {}), **env)
+    @env = PumaServer.environment(gemfile).merge(allocator ? allocator.env : {}, env)
     @log = Tempfile.new("allocstats-puma-log")
   end
 
@@ -111,11 +126,6 @@ class PumaServer
     Process.wait(@pid) unless ended?
   rescue Errno::ESRCH, Errno::ECHILD
     # All of it has ended by itself.
-  end
-
-  # What the developer, or Bundler, has set for the process that runs the tests is not meant for the server.
-  def clean_environment
-    ENV.keys.grep(Regexp.union(ChildProcess::FOREIGN, ChildProcess::BUNDLER)).to_h { |name| [name, nil] }
   end
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -9,6 +9,13 @@ module RailsApp
 
   module_function
 
+  # Why it cannot be booted here, for `skip`; nil where it can.
+  def missing
+    return @missing if defined?(@missing)
+
+    @missing = PumaServer.missing(GEMFILE)
+  end
+
   def run(allocator: nil, env: {}, &block)
     production = {"RAILS_ENV" => "production", "PORT" => "0"}
     PumaServer.new(["-C", "config/puma.rb"], folder: FOLDER, gemfile: GEMFILE, allocator: allocator, env: production.merge(env)).run(&block)

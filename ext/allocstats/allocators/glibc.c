@@ -1,6 +1,7 @@
 /*
  * glibc's malloc. Nothing it offers is cheap: mallinfo2(3) and malloc_info(3) walk every arena's free chunks under that
- * arena's lock, so a sample has no figure of its own and the account is asked for by name.
+ * arena's lock, so a sample has no figure of its own and the account is asked for by name. malloc_trim(3) returns the
+ * free pages of all arenas; what waits in the threads' caches stays there, since glibc has no way to have it flushed.
  */
 #define _GNU_SOURCE
 #include "../allocator.h"
@@ -12,12 +13,14 @@
 static struct {
 	const char *(*version)(void);
 	int (*malloc_info)(int options, FILE *stream);
+	int (*malloc_trim)(size_t pad);
 } glibc;
 
 static bool bind(const struct loaded_object *owner) {
 	if (!owner->libc) return false;
 	BIND(glibc.version, owner, "gnu_get_libc_version");
 	BIND(glibc.malloc_info, owner, "malloc_info");
+	BIND(glibc.malloc_trim, owner, "malloc_trim");
 	return glibc.version != NULL;
 }
 
@@ -47,11 +50,19 @@ static const char *account_format(void) {
 	return "malloc_info";
 }
 
+static enum status purge(void) {
+	if (!glibc.malloc_trim) return STATUS_UNSUPPORTED;
+	glibc.malloc_trim(0); /* whether it released anything, the resident set tells better than its answer */
+	return STATUS_OK;
+}
+
 const struct allocator allocator_glibc = {
-        .name = "glibc",
-        .mark = "gnu_get_libc_version",
-        .bind = bind,
-        .version = version,
-        .account = account,
-        .account_format = account_format,
+	.name = "glibc",
+	.mark = "gnu_get_libc_version",
+	.bind = bind,
+	.version = version,
+	.account = account,
+	.account_format = account_format,
+	.purge = purge,
+	.purge_words = "malloc_trim(0)",
 };

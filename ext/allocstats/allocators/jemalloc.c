@@ -21,15 +21,15 @@ struct statistic {
 
 /* 4096 is MALLCTL_ARENAS_ALL: the sum over all arenas */
 static struct statistic statistics[] = {
-        {.name = "stats.allocated", .figure = FIGURE_allocated},
-        {.name = "stats.active", .figure = FIGURE_active},
-        {.name = "stats.metadata", .figure = FIGURE_metadata},
-        {.name = "stats.resident", .figure = FIGURE_resident},
-        {.name = "stats.mapped", .figure = FIGURE_mapped},
-        {.name = "stats.retained", .figure = FIGURE_retained},
-        {.name = "stats.arenas.4096.pdirty", .figure = FIGURE_dirty, .pages = true},
-        {.name = "stats.arenas.4096.pmuzzy", .figure = FIGURE_muzzy, .pages = true},
-        {.name = "stats.arenas.4096.tcache_bytes", .figure = FIGURE_cached},
+	{.name = "stats.allocated", .figure = FIGURE_allocated},
+	{.name = "stats.active", .figure = FIGURE_active},
+	{.name = "stats.metadata", .figure = FIGURE_metadata},
+	{.name = "stats.resident", .figure = FIGURE_resident},
+	{.name = "stats.mapped", .figure = FIGURE_mapped},
+	{.name = "stats.retained", .figure = FIGURE_retained},
+	{.name = "stats.arenas.4096.pdirty", .figure = FIGURE_dirty, .pages = true},
+	{.name = "stats.arenas.4096.pmuzzy", .figure = FIGURE_muzzy, .pages = true},
+	{.name = "stats.arenas.4096.tcache_bytes", .figure = FIGURE_cached},
 };
 static struct statistic threads = {.name = "stats.arenas.4096.nthreads"};
 static struct statistic initialized = {.name = "arena.0.initialized"};
@@ -137,16 +137,28 @@ static const char *account_format(void) {
 	return "jemalloc_json";
 }
 
+static void purge_thread(void) {
+	jemalloc.mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+}
+
+static enum status purge(void) {
+	return jemalloc.mallctl("arena.4096.purge", NULL, NULL, NULL, 0) == 0 ? STATUS_OK : STATUS_UNSUPPORTED;
+}
+
 const struct allocator allocator_jemalloc = {
-        .name = "jemalloc",
-        .mark = "mallctl",
-        .figures = FIGURE_BIT(allocated) | FIGURE_BIT(active) | FIGURE_BIT(metadata) | FIGURE_BIT(resident) |
-                   FIGURE_BIT(mapped) | FIGURE_BIT(retained) | FIGURE_BIT(dirty) | FIGURE_BIT(muzzy) |
-                   FIGURE_BIT(cached) | FIGURE_BIT(threads) | FIGURE_BIT(arenas),
-        .bind = bind,
-        .version = version,
-        .prove = prove,
-        .sample = sample,
-        .account = account,
-        .account_format = account_format,
+	.name = "jemalloc",
+	.mark = "mallctl",
+	.figures = FIGURE_BIT(allocated) | FIGURE_BIT(active) | FIGURE_BIT(metadata) | FIGURE_BIT(resident) |
+		   FIGURE_BIT(mapped) | FIGURE_BIT(retained) | FIGURE_BIT(dirty) | FIGURE_BIT(muzzy) |
+		   FIGURE_BIT(cached) | FIGURE_BIT(threads) | FIGURE_BIT(arenas),
+	.bind = bind,
+	.version = version,
+	.prove = prove,
+	.sample = sample,
+	.account = account,
+	.account_format = account_format,
+	.purge_thread = purge_thread,
+	.purge = purge,
+	.purge_thread_words = "thread.tcache.flush",
+	.purge_words = "arena.4096.purge",
 };

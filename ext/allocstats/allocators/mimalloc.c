@@ -5,7 +5,9 @@
 #include "../allocator.h"
 #include "../ownership.h"
 #include "../private_heap.h"
+#include "mimalloc_purge.h"
 #include "mimalloc_stats.h"
+#include "mimalloc_version.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -21,13 +23,14 @@ static struct {
 	bool (*stats_get)(void *);
 	char *(*stats_get_json)(size_t, char *);
 	void (*stats_print_out)(void (*)(const char *, void *), void *);
+	void (*collect)(bool force);
 	struct mimalloc_layout layout;
 } mimalloc;
 
 /* Learns the layout of the running version's statistics, and forgets mi_stats_get where it has none to fit. */
 static void learn_layout(void) {
 	char *json =
-	        mimalloc.stats_get && mimalloc.stats_get_json ? private_alloc(PRIVATE_readings, LONGEST_JSON) : NULL;
+		mimalloc.stats_get && mimalloc.stats_get_json ? private_alloc(PRIVATE_readings, LONGEST_JSON) : NULL;
 	if (!json || !mimalloc.stats_get_json(LONGEST_JSON, json) || !mimalloc_layout_learn(&mimalloc.layout, json))
 		mimalloc.stats_get = NULL;
 	private_free(PRIVATE_readings, json);
@@ -40,15 +43,16 @@ static bool bind(const struct loaded_object *owner) {
 	BIND(mimalloc.stats_get, owner, "mi_stats_get");
 	BIND(mimalloc.stats_get_json, owner, "mi_stats_get_json");
 	BIND(mimalloc.stats_print_out, owner, "mi_stats_print_out");
+	BIND(mimalloc.collect, owner, "mi_collect");
 	if (!mimalloc.version) return false;
 	learn_layout();
+	mimalloc_purge_bind(owner, mimalloc_plain_version(mimalloc.version()));
 	return true;
 }
 
-/* One digit each for minor and patch (209 is 2.0.9) until they became two each (30600 is 3.6.0). */
 static bool version(char *out, size_t size) {
-	int number = mimalloc.version(), base = number >= 10000 ? 100 : 10;
-	snprintf(out, size, "%d.%d.%d", number / base / base, number / base % base, number % base);
+	int number = mimalloc_plain_version(mimalloc.version());
+	snprintf(out, size, "%d.%d.%d", number / 10000, number / 100 % 100, number % 100);
 	return true;
 }
 
@@ -80,7 +84,7 @@ static void sample_stats(struct sample *out, uint64_t committed) {
 		sample_set(out, FIGURE_arenas, value);
 	/* a build without statistics leaves it 0, and that means "don't know" */
 	if (layout->version >= FIRST_VERSION_WITH_ALLOCATED &&
-	        mimalloc_layout_read(layout, &stats, MIMALLOC_STAT_allocated, &value) && value > 0)
+		mimalloc_layout_read(layout, &stats, MIMALLOC_STAT_allocated, &value) && value > 0)
 		sample_set(out, FIGURE_allocated, value);
 }
 
@@ -112,15 +116,36 @@ static const char *account_format(void) {
 	return mimalloc.stats_get_json ? "mimalloc_json" : "mimalloc_text";
 }
 
+/* mi_collect frees the empty pages of the calling thread's heap and of abandoned ones, and purges the arenas. */
+static void purge_thread(void) {
+	if (mimalloc.collect) mimalloc.collect(true);
+}
+
+/* Arenas are purged with the user's options in force: a version that purges at once schedules nothing to be purged. */
+static enum status purge(void) {
+	if (!mimalloc.collect) return STATUS_UNSUPPORTED;
+	mimalloc.collect(true);
+	return STATUS_OK;
+}
+
 const struct allocator allocator_mimalloc = {
-        .name = "mimalloc",
-        .mark = "mi_version",
-        .figures = FIGURE_BIT(allocated) | FIGURE_BIT(committed) | FIGURE_BIT(retained) | FIGURE_BIT(threads) |
-                   FIGURE_BIT(arenas),
-        .bind = bind,
-        .version = version,
-        .prove = prove,
-        .sample = sample,
-        .account = account,
-        .account_format = account_format,
+	.name = "mimalloc",
+	.mark = "mi_version",
+	.figures = FIGURE_BIT(allocated) | FIGURE_BIT(committed) | FIGURE_BIT(retained) | FIGURE_BIT(threads) |
+		   FIGURE_BIT(arenas),
+	.notes = {[FIGURE_allocated] =
+			  "counted when a page of blocks is revisited, so it lags behind by up to some megabytes"},
+	.bind = bind,
+	.version = version,
+	.prove = prove,
+	.sample = sample,
+	.account = account,
+	.account_format = account_format,
+	.purge_begin = mimalloc_purge_begin,
+	.purge_end = mimalloc_purge_end,
+	.purge_thread = purge_thread,
+	.purge = purge,
+	.purge_begin_words = "mi_option_set",
+	.purge_thread_words = "mi_collect(true)",
+	.purge_words = "mi_collect(true)",
 };

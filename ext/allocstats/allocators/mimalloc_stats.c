@@ -15,11 +15,11 @@ enum {
 };
 
 static const char *const stat_names[MIMALLOC_STAT_COUNT] = {
-        [MIMALLOC_STAT_reserved] = "reserved",
-        [MIMALLOC_STAT_committed] = "committed",
-        [MIMALLOC_STAT_threads] = "threads",
-        [MIMALLOC_STAT_allocated] = "allocated",
-        [MIMALLOC_STAT_arena_count] = "arena_count",
+	[MIMALLOC_STAT_reserved] = "reserved",
+	[MIMALLOC_STAT_committed] = "committed",
+	[MIMALLOC_STAT_threads] = "threads",
+	[MIMALLOC_STAT_allocated] = "allocated",
+	[MIMALLOC_STAT_arena_count] = "arena_count",
 };
 
 /* The text after `"key":`, or NULL. */
@@ -77,7 +77,7 @@ bool mimalloc_layout_learn(struct mimalloc_layout *out, const char *json) {
 }
 
 bool mimalloc_layout_read(
-        const struct mimalloc_layout *layout, const void *stats, enum mimalloc_stat stat, uint64_t *out) {
+	const struct mimalloc_layout *layout, const void *stats, enum mimalloc_stat stat, uint64_t *out) {
 	int64_t value;
 	if (!layout->offset[stat]) return false;
 	memcpy(&value, (const char *)stats + layout->offset[stat], sizeof value);

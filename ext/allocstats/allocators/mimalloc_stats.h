@@ -35,6 +35,6 @@ bool mimalloc_layout_learn(struct mimalloc_layout *out, const char *json);
 
 /* Reads one stat out of a filled struct; false where the layout has it not. */
 bool mimalloc_layout_read(
-        const struct mimalloc_layout *layout, const void *stats, enum mimalloc_stat stat, uint64_t *out);
+	const struct mimalloc_layout *layout, const void *stats, enum mimalloc_stat stat, uint64_t *out);
 
 #endif

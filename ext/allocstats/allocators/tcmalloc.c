@@ -17,12 +17,16 @@ static struct {
 	int (*property)(const char *name, size_t *value);
 	int (*ownership)(const void *block);
 	void (*stats)(char *buffer, int length);
+	void (*release)(void);
+	void (*thread_idle)(void);
 } tcmalloc;
 
 static bool bind(const struct loaded_object *owner) {
 	BIND(tcmalloc.property, owner, "MallocExtension_GetNumericProperty");
 	BIND(tcmalloc.ownership, owner, "MallocExtension_GetOwnership");
 	BIND(tcmalloc.stats, owner, "MallocExtension_GetStats");
+	BIND(tcmalloc.release, owner, "MallocExtension_ReleaseFreeMemory");
+	BIND(tcmalloc.thread_idle, owner, "MallocExtension_MarkThreadIdle");
 	BIND(tcmalloc.tc_version, owner, "tc_version");
 	return tcmalloc.property != NULL;
 }
@@ -83,15 +87,32 @@ static const char *account_format(void) {
 	return "tcmalloc_stats";
 }
 
+/* Hands the thread's cache to the central lists; the thread gets a new one when it next calls malloc. */
+static void purge_thread(void) {
+	if (tcmalloc.thread_idle) tcmalloc.thread_idle();
+}
+
+static enum status purge(void) {
+	if (!tcmalloc.release) return STATUS_UNSUPPORTED;
+	tcmalloc.release();
+	return STATUS_OK;
+}
+
 const struct allocator allocator_tcmalloc = {
-        .name = "tcmalloc",
-        .mark = "MallocExtension_GetNumericProperty",
-        .figures = FIGURE_BIT(allocated) | FIGURE_BIT(active) | FIGURE_BIT(dirty) | FIGURE_BIT(cached) |
-                   FIGURE_BIT(resident) | FIGURE_BIT(mapped) | FIGURE_BIT(retained),
-        .bind = bind,
-        .version = version,
-        .prove = prove,
-        .sample = sample,
-        .account = account,
-        .account_format = account_format,
+	.name = "tcmalloc",
+	.mark = "MallocExtension_GetNumericProperty",
+	.figures = FIGURE_BIT(allocated) | FIGURE_BIT(active) | FIGURE_BIT(dirty) | FIGURE_BIT(cached) |
+		   FIGURE_BIT(resident) | FIGURE_BIT(mapped) | FIGURE_BIT(retained),
+	.notes = {[FIGURE_active] = "by difference: the page heap's mapped bytes less its free pages",
+		[FIGURE_cached] = "by difference: active less allocated, which is how tcmalloc defines allocated"},
+	.bind = bind,
+	.version = version,
+	.prove = prove,
+	.sample = sample,
+	.account = account,
+	.account_format = account_format,
+	.purge_thread = purge_thread,
+	.purge = purge,
+	.purge_thread_words = "MallocExtension::MarkThreadIdle",
+	.purge_words = "MallocExtension::ReleaseFreeMemory",
 };

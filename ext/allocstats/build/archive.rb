@@ -1,6 +1,5 @@
 # frozen_string_literal: true
 
-require "digest"
 require "fileutils"
 require "open3"
 require_relative "dependencies"
@@ -27,7 +26,7 @@ module AllocStats
           archive = from(source, pins, report)
           return archive if archive
         end
-        raise Failure, "no source archive of #{pins.uniq(&:to_s).join(" or ")} could be had: connect to the network, " \
+        raise Failure, "no source archive of #{names(pins)} could be had: connect to the network, " \
           "or put #{pins.map(&:file).join(" or ")} into a folder and name it with --with-archives=FOLDER."
       end
 
@@ -36,15 +35,19 @@ module AllocStats
           path = source.fetch(pin) or next
           return new(pin, path, source.to_s).tap { |archive| report.call(archive.to_s) }
         end
-        report.call("no #{pins.uniq(&:to_s).join(" or ")} from #{source}#{": " + source.reason if source.reason}")
+        report.call("no #{names(pins)} from #{source}: #{source.reason}")
         nil
       end
       private_class_method :from
 
+      # "mimalloc 2.2.4 or 2.0.9"
+      def self.names(pins) = "#{pins.first.name} #{pins.map(&:version).uniq.join(" or ")}"
+      private_class_method :names
+
       # Raises Failure unless the file at `path` holds exactly the bytes that `pin` names.
       def initialize(pin, path, origin)
         @pin, @path, @origin = pin, path, origin
-        verify
+        pin.verify(File.binread(path), path)
       end
 
       # Unpacks into `folder`, which is made anew, and returns it.
@@ -59,17 +62,9 @@ module AllocStats
         raise Failure, "tar is needed to unpack #{path}: install tar and #{decompressor}."
       end
 
-      def to_s = "#{pin} from #{origin}: #{path}, SHA-256 #{pin.sha256}"
+      def to_s = "#{pin} from #{origin}: #{path} (SHA-256 #{pin.sha256}, as pinned)"
 
       private
-
-      def verify
-        actual = Digest::SHA256.file(path).hexdigest
-        return if actual == pin.sha256
-
-        raise Failure, "#{path} (from #{origin}) is not the archive of #{pin} that is pinned: its SHA-256 is #{actual}, " \
-          "expected #{pin.sha256}; delete it, or replace it by the right one."
-      end
 
       def decompressor
         {".gz" => "gzip", ".bz2" => "bzip2", ".xz" => "xz (Debian: xz-utils)"}.fetch(File.extname(path))

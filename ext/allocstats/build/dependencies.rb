@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "digest"
 require "yaml"
 require_relative "failure"
 
@@ -9,6 +10,15 @@ module AllocStats
     # the archive cannot be had from there.
     Pin = Struct.new(:name, :version, :file, :url, :debian, :sha256, :checked, keyword_init: true) do
       def to_s = "#{name} #{version}"
+
+      # Raises Failure unless `bytes` are the pinned ones; `place` says where they come from.
+      def verify(bytes, place)
+        actual = Digest::SHA256.hexdigest(bytes)
+        return if actual == sha256
+
+        raise Failure, "#{place} is not the archive of #{self} that is pinned: its SHA-256 is #{actual}, " \
+          "expected #{sha256}; put the right #{file} into a folder and name it with --with-archives=FOLDER."
+      end
     end
 
     # dependencies.yml as objects.

@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
-require_relative "dependencies"
+require "fileutils"
+require_relative "../../../lib/allocstats/version"
+require_relative "archive"
 
 module AllocStats
   module Build
@@ -23,10 +25,25 @@ module AllocStats
 
       # The source archive of the default private allocator, as a list of one, or of none where it was not fetched yet.
       def archives
-        dependencies = Dependencies.load
-        pins = dependencies.private_pins(dependencies.private_allocators.first)
         pins.map { |pin| File.join("archives", pin.file) }.select { |path| File.file?(File.join(ROOT, path)) }.first(1)
       end
+
+      # Puts that archive into the gem's folder, from wherever it can be had; yields each line of how it went.
+      def fetch_archive(&report)
+        archive = Archive.obtain(pins: pins, report: report)
+        kept = File.join(Sources::ARCHIVES, archive.pin.file)
+        return if archive.path == kept
+
+        FileUtils.mkdir_p(Sources::ARCHIVES)
+        FileUtils.cp(archive.path, kept)
+      end
+
+      def pins
+        dependencies = Dependencies.load
+        dependencies.private_pins(dependencies.private_allocators.first)
+      end
+
+      def version = VERSION
     end
   end
 end

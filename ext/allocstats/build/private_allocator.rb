@@ -9,18 +9,19 @@ require_relative "platform"
 
 module AllocStats
   module Build
-    # The allocator that is linked into the extension: an archive compiled to a static library with hidden symbols.
-    # What a subclass must say: `needs` (files that go into the fingerprint), `compile`, `include_folder`, `library`.
+    # The allocator that is linked into the extension: an archive compiled to a static library with hidden symbols. A
+    # subclass says how: `recipe`, all that decides the outcome besides the archive, and `compile`, which answers the
+    # folder of headers and the library it has made in the tree of sources.
     class PrivateAllocator
       # -fPIC and hidden names: it becomes part of a shared object that exports one function. local-dynamic: a static
       # TLS block has no room for it when the extension is loaded by dlopen.
-      FLAGS = %w[-O2 -fPIC -fvisibility=hidden -ftls-model=local-dynamic -DNDEBUG -w].freeze
+      FLAGS = %w[-std=gnu11 -O2 -fPIC -fvisibility=hidden -ftls-model=local-dynamic -DNDEBUG -w].freeze
 
       def self.for(archive, folder)
         {"mimalloc" => Mimalloc, "jemalloc" => Jemalloc}.fetch(archive.pin.name).new(archive, folder)
       end
 
-      # `folder` is where it is unpacked and built; a build that was made there of the same things is used again.
+      # `folder` is where it is unpacked and built; what was built there of the same things is used again.
       def initialize(archive, folder)
         @archive, @folder = archive, File.expand_path("#{archive.pin.name}-#{archive.pin.version}", folder)
       end
@@ -29,12 +30,21 @@ module AllocStats
 
       def version = @archive.pin.version
 
-      # Builds unless it was built already; answers whether it had to.
+      # What a build needs of it afterwards.
+      def include_folder = File.join(@folder, "include")
+
+      def library = File.join(@folder, "libprivate_heap.a")
+
+      # Builds unless it was built already; answers whether it had to. Only the headers and the library stay.
       def build
-        return false if File.file?(library) && File.file?(stamp) && File.read(stamp) == fingerprint
+        return false if File.file?(stamp) && File.read(stamp) == fingerprint
 
         @archive.unpack(source)
-        compile
+        FileUtils.rm_rf([stamp, include_folder])
+        headers, library_there = compile
+        FileUtils.mv(headers, include_folder)
+        FileUtils.mv(library_there, library)
+        FileUtils.rm_rf(source)
         File.write(stamp, fingerprint)
         true
       end
@@ -50,13 +60,13 @@ module AllocStats
         Digest::SHA256.hexdigest(parts.join("\0"))
       end
 
-      def run(*command, chdir: @folder)
-        output, status = Open3.capture2e(*command, chdir: chdir)
+      def run(*command)
+        output, status = Open3.capture2e(*command, chdir: source)
         return if status.success?
 
         log = File.join(@folder, "build.log")
         File.write(log, "#{command.join(" ")}\n#{output}")
-        raise Failure, "#{name} #{version}, the private allocator, did not compile: the compiler's words are in #{log}; " \
+        raise Failure, "#{name} #{version}, the private allocator, did not compile (see #{log}): " \
           "try another compiler (CC=clang), or --with-private-allocator=#{other}."
       end
 
@@ -66,20 +76,14 @@ module AllocStats
       class Mimalloc < PrivateAllocator
         WRAPPER = File.expand_path("../private_heap/mimalloc.c", __dir__)
 
-        def include_folder = File.join(source, "include")
-
-        def library = File.join(@folder, "libprivate_heap.a")
-
         private
 
         def recipe = [FLAGS, File.read(WRAPPER)]
 
         def compile
-          object = File.join(@folder, "mimalloc.o")
-          run(*Platform.compiler.split, "-std=gnu11", *FLAGS, "-I#{include_folder}", "-I#{File.join(source, "src")}",
-            "-c", WRAPPER, "-o", object)
-          FileUtils.rm_f(library)
-          run(RbConfig::CONFIG["AR"], "rcs", library, object)
+          run(*Platform.compiler.split, *FLAGS, "-Iinclude", "-Isrc", "-c", WRAPPER, "-o", "mimalloc.o")
+          run(RbConfig::CONFIG["AR"], "rcs", "libmimalloc.a", "mimalloc.o")
+          [File.join(source, "include"), File.join(source, "libmimalloc.a")]
         end
       end
 
@@ -95,22 +99,20 @@ module AllocStats
           --with-malloc-conf=#{OPTIONS}
         ].freeze
 
-        def include_folder = File.join(source, "include")
-
-        def library = File.join(source, "lib", "libjemalloc_pic.a")
-
         private
 
         def recipe = [FLAGS, CONFIGURE]
 
+        # Its configure asks for debugging symbols after our flags: EXTRA_CFLAGS comes after that.
         def compile
-          raise Failure, "#{@archive.path} has no configure script: use the archive of a release." unless configurable?
+          unless File.executable?(File.join(source, "configure"))
+            raise Failure, "#{@archive.path} has no configure script: use the archive of a release of jemalloc."
+          end
 
-          run("./configure", *CONFIGURE, "CC=#{Platform.compiler}", "CFLAGS=#{FLAGS.join(" ")} -std=gnu11", chdir: source)
-          run(ENV["MAKE"] || "make", "-j#{Etc.nprocessors}", "build_lib_static", chdir: source)
+          run("./configure", *CONFIGURE, "CC=#{Platform.compiler}", "CFLAGS=#{FLAGS.join(" ")}", "EXTRA_CFLAGS=-g0")
+          run(ENV["MAKE"] || "make", "-j#{Etc.nprocessors}", "build_lib_static")
+          [File.join(source, "include"), File.join(source, "lib", "libjemalloc_pic.a")]
         end
-
-        def configurable? = File.executable?(File.join(source, "configure"))
       end
     end
   end

@@ -14,11 +14,11 @@ module AllocStats
       ARCHIVES = File.join(ROOT, "archives")
 
       # In the order in which they are asked. `folder` is the user's own; `mirror` is a URL to ask instead of upstream;
-      # without `download` nothing that needs the network is asked.
+      # without `download` nothing that needs the network is asked; `keep` is where downloads go.
       def self.usual(folder: ENV["ALLOCSTATS_ARCHIVES"], mirror: ENV["ALLOCSTATS_ARCHIVE_MIRROR"], download: true,
         keep: ARCHIVES)
         sources = [Folder.new(ARCHIVES, "the gem's archives")]
-        sources << Folder.new(folder, "the folder you named") if folder
+        sources << Folder.new(folder, "the folder named by --with-archives or ALLOCSTATS_ARCHIVES") if folder
         sources.push(Upstream.new(keep, mirror: mirror), Debian.new(keep)) if download
         sources
       end

@@ -24,6 +24,11 @@ static inline void backend_free(void *block) {
 	allocstats_private_free(block);
 }
 
+static inline void backend_purge(void) {
+	allocstats_private_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	allocstats_private_mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
+}
+
 static inline size_t backend_usable(const void *block) {
 	return allocstats_private_sallocx(block, 0);
 }

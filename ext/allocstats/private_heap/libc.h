@@ -25,6 +25,9 @@ static inline void backend_free(void *block) {
 	free(block);
 }
 
+static inline void backend_purge(void) {
+}
+
 static inline size_t backend_usable(void *block) {
 	return malloc_usable_size(block);
 }

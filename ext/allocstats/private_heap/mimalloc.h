@@ -56,6 +56,13 @@ static inline void backend_free(void *block) {
 	leave();
 }
 
+/* The pages of this thread and of those that ended; another thread's free pages stay until it passes by here. */
+static inline void backend_purge(void) {
+	enter();
+	mi_collect(true);
+	leave();
+}
+
 static inline size_t backend_usable(const void *block) {
 	return mi_usable_size(block);
 }

@@ -42,17 +42,28 @@ module AllocStats
         paragraph(text, style: style, first: @unicode ? "  • " : "  * ", rest: "    ")
       end
 
-      # One part of a whole: a name, bytes, the share and a bar of it.
-      def part(name, bytes, whole, style: nil)
-        figures = "#{label(name)}#{Units.bytes(bytes)}  #{Units.percent(bytes, whole)}  "
+      # One part of a whole: a name, bytes (nil where they are not known), the share and a bar of it.
+      def part(name, bytes, whole)
+        return line(name, "not known".rjust(11), "") unless bytes
+
         bar = whole.zero? ? "" : @bar.draw(bytes.fdiv(whole))
-        @lines << "#{paint(style, figures)}#{paint(:bar, bar)}".rstrip
+        @lines << "#{label(name)}#{Units.bytes(bytes)}  #{Units.percent(bytes, whole)}  #{paint(:bar, bar)}".rstrip
       end
 
       # The same of something that fills up.
       def gauge(name, bytes, whole, style: :bar)
-        share = bytes.fdiv(whole)
-        @lines << "#{label(name)}#{Units.bytes(bytes)}  #{Units.percent(bytes, whole)}  #{paint(style, @bar.gauge(share))}"
+        bar = whole.zero? ? "" : @bar.gauge(bytes.fdiv(whole))
+        @lines << "#{label(name)}#{Units.bytes(bytes)}  #{Units.percent(bytes, whole)}  #{paint(style, bar)}".rstrip
+      end
+
+      # What the parts sum to.
+      def total(name, bytes)
+        @lines << paint(:strong, "#{label(name)}#{Units.bytes(bytes)}")
+      end
+
+      # A name, its value and a remark.
+      def line(name, value, remark)
+        @lines << "#{label(name)}#{value}  #{paint(:quiet, clean(remark))}".rstrip
       end
 
       # Names with what is known of each, in as many columns as the page has.

@@ -41,8 +41,8 @@ module AllocStats
       attr_reader :report, :page
 
       def heading
-        sentence = report.allocator ? report.allocator.verdict_sentence : "Who owns malloc could not be found out."
-        page.paragraph(sentence.sub(/\A[[:lower:]]/) { |letter| letter }, style: (report.allocator&.verdict == :sole) ? :good : :alarm)
+        sentence = report.allocator&.verdict_sentence || "Who owns malloc could not be found out."
+        page.paragraph(sentence, style: (report.allocator&.verdict == :sole) ? :good : :alarm)
         page.paragraph(facts.join(page.dot), style: :quiet)
       end
 
@@ -52,19 +52,70 @@ module AllocStats
           report.time.getutc.strftime("%Y-%m-%d %H:%M:%S UTC"), "allocstats #{VERSION}"]
       end
 
+      # Layers of which there is nothing are left out; one that cannot be told has its line, and its reason further down.
       def ledger
+        rss = report.ledger.rss or return
         page.title("Where the resident memory is")
-        report.ledger.layers.each { |layer| page.part(words(layer.name), layer.bytes, report.ledger.rss) }
-        page.part("resident", report.ledger.rss, report.ledger.rss, style: :strong, bar: false)
+        report.ledger.layers.each do |layer|
+          page.part(words(layer.name), layer.bytes, rss) unless layer.bytes&.zero?
+        end
+        page.total("resident", rss)
       end
 
+      # Without the resident set where the process's own section has it: two readings of it are never quite the same.
       def figures
-        page.title("What is counted")
-        page.cells(AllocStats.figures.values.filter_map { |figure|
+        page.title("What #{title} and the kernel count")
+        cells = AllocStats.figures.values.filter_map do |figure|
           value = report.sample[figure.name]
-          [words(figure.name), quantity(figure.unit, value)] if value
-        })
+          [words(figure.name), quantity(figure.unit, value)] if value && !(figure.name == :rss && report.memory&.rss)
+        end
+        cells << ["kept by allocstats", Units.bytes(report.private_heap.total)] if report.private_heap
+        page.cells(cells)
       end
+
+      # The limit is what the kernel kills for, so the room below it is drawn, and not in a calm colour when it is small.
+      def memory
+        memory = report.memory
+        page.title("What the process has, and may have")
+        page.cells({"resident (RSS)" => memory.rss, "in proportion (PSS)" => memory.pss, "its own alone (USS)" => memory.uss,
+                    "swapped out" => memory.swap}.compact.transform_values { |bytes| Units.bytes(bytes) })
+        limit(memory) if memory.limit&.bytes
+      end
+
+      def limit(memory)
+        page.line("limit", Units.bytes(memory.limit.bytes), memory.limit.source)
+        name, used = memory.cgroup&.usage ? ["used by its group", memory.cgroup.usage] : ["used by the process", memory.rss]
+        page.gauge(name, used, memory.limit.bytes, style: (used >= NEAR * memory.limit.bytes) ? :alarm : :bar) if used
+      end
+
+      def evidence
+        page.title("How the verdict is known")
+        report.allocator.evidence.each { |sentence| page.item(sentence) }
+      end
+
+      def unknown
+        reasons = unmeasured_figures + unread_parts
+        return if reasons.empty?
+
+        page.title("What is not known, and why")
+        reasons.each { |reason| page.item(reason) }
+      end
+
+      def unmeasured_figures
+        return [] unless report.sample
+
+        names = AllocStats.figures.keys.select { |name| report.sample[name].nil? }
+        names.empty? ? [] : ["#{title} does not measure, or not cheaply: #{names.map { |name| words(name) }.join(", ")}"]
+      end
+
+      # Of the control group only what the gauge needs: most groups lack most of the rest, which is no lack of knowledge.
+      def unread_parts
+        group = report.memory&.cgroup&.reasons.to_h.slice(:version, :usage).transform_keys { |name| "control group's #{name}" }
+        reasons = [report.ledger&.reasons, report.memory&.reasons, group, report.absent].compact.reduce({}, :merge)
+        reasons.group_by(&:last).map { |reason, names| "#{names.map { |name, _| words(name) }.join(", ")}: #{reason}" }
+      end
+
+      def title = report.allocator&.title || "the allocator"
 
       def words(name) = name.to_s.tr("_", " ")
 

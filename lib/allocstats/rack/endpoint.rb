@@ -27,6 +27,8 @@ module AllocStats
       # allow:: called with the Rack environment of each request; anything but nil and false lets it in
       # report:: where the report comes from
       def initialize(allow: Loopback, report: -> { AllocStats.report })
+        raise InvalidValue, "allow must be something to call with a request: #{allow.inspect}" unless allow.respond_to?(:call)
+
         @allow = allow
         @report = SharedReading.new(seconds: SECONDS, &report)
       end

@@ -2,7 +2,6 @@
 
 require "fileutils"
 require "open3"
-require "shellwords"
 require "tmpdir"
 require_relative "apt_sources"
 require_relative "kept"
@@ -19,11 +18,11 @@ module AllocStats
         attr_reader :reason
 
         def initialize(keep, machine: AptSources.of_this_machine)
-          @keep, @machine, @reason = keep, machine, nil
+          @keep, @machine = keep, machine
         end
 
         def fetch(pin)
-          return unless pin.debian
+          return refuse("it has no such package") unless pin.debian
           return refuse("this machine has no apt-get") unless apt_get?
           return refuse("this machine's apt sources name no archive of Debian") unless @machine.any?
 
@@ -52,7 +51,7 @@ module AllocStats
             apt_get(home, "update")
             output = apt_get(home, "source", "--download-only", pin.debian.fetch("package"))
             found = File.join(home, pin.debian.fetch("file"))
-            return Kept.write(Kept.path(@keep, pin.file), File.binread(found)) if File.file?(found)
+            return Kept.write(@keep, pin, File.binread(found), "what #{self} holds") if File.file?(found)
 
             refuse(complaint(home, output))
           end

@@ -1,22 +1,26 @@
 # frozen_string_literal: true
 
+require_relative "../failure"
+
 module AllocStats
   module Build
     module Sources
       # A folder on this machine. An archive may lie there under the name we keep it by or under Debian's.
       class Folder
-        attr_reader :reason
-
         def initialize(path, title)
-          @path, @title = File.expand_path(path), title
+          raise Failure, "#{title} must be an absolute path: #{path} is not." unless File.absolute_path?(path)
+
+          @path, @title = path, title
         end
 
         def fetch(pin)
-          @reason = File.directory?(@path) ? nil : "no such folder"
-          [pin.file, pin.debian&.fetch("file")].compact.map { |file| File.join(@path, file) }.find { |path| File.file?(path) }
+          names = [pin.file, pin.debian&.fetch("file")].compact
+          names.map { |name| File.join(@path, name) }.find { |path| File.file?(path) }
         end
 
-        def to_s = "#{@title} (#{@path})"
+        def reason = File.directory?(@path) ? "not in #{@path}" : "no folder #{@path}"
+
+        def to_s = @title
       end
     end
   end

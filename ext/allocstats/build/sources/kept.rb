@@ -5,22 +5,26 @@ require "fileutils"
 module AllocStats
   module Build
     module Sources
-      # Where a download is put: whole or not at all, so that a broken transfer is never found by the next build.
+      # Where a download is put: only if its bytes are the pinned ones, and whole or not at all, so that a broken
+      # transfer is never found by the next build.
       module Kept
         module_function
 
-        # A path in `folder`, or in the current one where that cannot be written (a gem installed by another user).
-        def path(folder, file)
-          FileUtils.mkdir_p(folder)
-          File.join(File.writable?(folder) ? folder : Dir.pwd, file)
-        rescue SystemCallError
-          File.join(Dir.pwd, file)
-        end
-
-        def write(path, bytes)
+        # Writes into `folder`, or into the current one where that cannot be written (a gem that another user installed),
+        # and answers the path.
+        def write(folder, pin, bytes, place)
+          pin.verify(bytes, place)
+          path = File.join(writable(folder), pin.file)
           File.binwrite("#{path}.part", bytes)
           File.rename("#{path}.part", path)
           path
+        end
+
+        def writable(folder)
+          FileUtils.mkdir_p(folder)
+          File.writable?(folder) ? folder : Dir.pwd
+        rescue SystemCallError
+          Dir.pwd
         end
       end
     end

@@ -1,0 +1,191 @@
+/*
+ * AllocStats::ProcessMemory.scan: what lib/allocstats/process_memory.rb builds its value object from. Only the ranges
+ * of Ruby's heap are collected with the GVL; everything that waits for the kernel runs without it.
+ */
+#include "allocator.h"
+#include "private_heap.h"
+#include "process_memory.h"
+#include "rb_allocstats.h"
+#include "rb_reading.h"
+
+#include <ruby/thread.h>
+#include <string.h>
+
+/*
+ * Ruby exports these for its own extensions and declares them nowhere, so they are used where they are. Both call back
+ * for each page of slots; the first leaves a garbage collection that is under way alone.
+ */
+typedef int visit_page(void *first_slot, void *end, size_t stride, void *data);
+void rb_objspace_each_objects_without_setup(visit_page *visit, void *data) __attribute__((weak));
+void rb_objspace_each_objects(visit_page *visit, void *data) __attribute__((weak));
+
+struct scan {
+	struct process_memory_request request;
+	struct process_memory memory;
+	uint64_t heap_page_bytes; /* 0: Ruby's heap is not to be looked for */
+	uint64_t heap_pages;
+};
+
+/* With the GVL, from inside the garbage collector's own walk: takes no Ruby object and nothing from malloc. */
+static int claim_heap_page(void *first_slot, void *end, size_t stride, void *data) {
+	(void)end, (void)stride;
+	struct scan *scan = data;
+	uint64_t page = (uint64_t)(uintptr_t)first_slot & ~(scan->heap_page_bytes - 1);
+	claims_add(&scan->request.ruby_heap, page, page + scan->heap_page_bytes, MAPPING_KIND_ruby_heap);
+	scan->heap_pages++;
+	return 0;
+}
+
+/* The walk is not made for other Ractors running beside it. */
+static bool is_sole_ractor(void) {
+	return NUM2INT(rb_funcall(rb_const_get(rb_cObject, rb_intern("Ractor")), rb_intern("count"), 0)) == 1;
+}
+
+static const char *claim_ruby_heap(struct scan *scan) {
+	if (scan->heap_page_bytes == 0) return "unasked";
+	if (!is_sole_ractor()) return "ractors";
+	if (rb_objspace_each_objects_without_setup)
+		rb_objspace_each_objects_without_setup(claim_heap_page, scan);
+	else if (rb_objspace_each_objects)
+		rb_objspace_each_objects(claim_heap_page, scan);
+	else
+		return "unexported";
+	return "ok";
+}
+
+/* Without the GVL. */
+static void *read_memory(void *data) {
+	struct scan *scan = data;
+	process_memory_read(&scan->request, &scan->memory);
+	return NULL;
+}
+
+static VALUE figures_to_ruby(const struct mapping_figures *figures) {
+	VALUE hash = rb_hash_new();
+	for (unsigned i = 0; i < MAPPING_FIGURE_COUNT; i++) {
+		bool present = figures->present >> i & 1;
+		rb_hash_aset(
+		        hash, symbol(mapping_figure_descriptions[i].name), present ? ULL2NUM(figures->value[i]) : Qnil);
+	}
+	return hash;
+}
+
+static VALUE kinds_to_ruby(const struct process_memory *memory) {
+	VALUE hash = rb_hash_new();
+	for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++)
+		rb_hash_aset(hash, symbol(mapping_kind_descriptions[i].name), figures_to_ruby(&memory->kinds[i]));
+	return hash;
+}
+
+static VALUE told_kinds_to_ruby(const struct process_memory *memory) {
+	VALUE array = rb_ary_new();
+	for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) {
+		if (memory->told_kinds >> i & 1) rb_ary_push(array, symbol(mapping_kind_descriptions[i].name));
+	}
+	return array;
+}
+
+static VALUE scan_to_ruby(const struct scan *scan, const char *ruby_heap) {
+	const struct process_memory *memory = &scan->memory;
+	VALUE hash = rb_hash_new();
+	rb_hash_aset(hash, symbol("rollup"), reading_to_ruby(&memory->rollup));
+	rb_hash_aset(hash, symbol("smaps"), reading_to_ruby(&memory->smaps));
+	rb_hash_aset(hash, symbol("whole"), figures_to_ruby(&memory->whole));
+	rb_hash_aset(hash, symbol("mapped"), figures_to_ruby(&memory->mapped));
+	rb_hash_aset(hash, symbol("mappings"), ULL2NUM(memory->mappings));
+	rb_hash_aset(hash, symbol("kinds"), kinds_to_ruby(memory));
+	rb_hash_aset(hash, symbol("told_kinds"), told_kinds_to_ruby(memory));
+	rb_hash_aset(hash, symbol("stacks"), reading_to_ruby(&memory->stacks.reading));
+	rb_hash_aset(hash, symbol("threads"), UINT2NUM(memory->stacks.threads));
+	rb_hash_aset(hash, symbol("untold_stacks"), UINT2NUM(memory->stacks.untold));
+	rb_hash_aset(hash, symbol("malloc_is_glibc"), boolean(scan->request.malloc_is_glibc));
+	rb_hash_aset(hash, symbol("glibc"), reading_to_ruby(&memory->glibc));
+	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap));
+	rb_hash_aset(hash, symbol("ruby_heap_pages"), ULL2NUM(scan->heap_pages));
+	return hash;
+}
+
+static VALUE run_scan(VALUE data) {
+	struct scan *scan = (struct scan *)data;
+	const char *ruby_heap = claim_ruby_heap(scan);
+	rb_thread_call_without_gvl(read_memory, scan, NULL, NULL);
+	return scan_to_ruby(scan, ruby_heap);
+}
+
+/* An exception that another thread sent can arrive before the reading has taken the ranges over. */
+static VALUE free_scan(VALUE data) {
+	claims_free(&((struct scan *)data)->request.ruby_heap);
+	return Qnil;
+}
+
+/*
+ * call-seq: scan(root, heap_page_bytes) -> Hash
+ *
+ * root is "" or a made tree's folder, heap_page_bytes the size of Ruby's heap pages, a power of two, or 0 for leaving
+ * them aside.
+ */
+static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes) {
+	(void)self;
+	struct scan scan = {
+	        .request = {.root = StringValueCStr(root)},
+	        .heap_page_bytes = NUM2ULL(heap_page_bytes),
+	};
+	bool real = scan.request.root[0] == '\0';
+	scan.request.malloc_is_glibc = real && strcmp(allocator_current()->name, "glibc") == 0;
+	VALUE hash = rb_ensure(run_scan, (VALUE)&scan, free_scan, (VALUE)&scan);
+	RB_GC_GUARD(root);
+	return hash;
+}
+
+struct machine {
+	const char *root;
+	struct reading reading;
+	uint64_t bytes;
+};
+
+/* Without the GVL. */
+static void *read_machine(void *data) {
+	struct machine *machine = data;
+	machine->reading = machine_memory_read(machine->root, &machine->bytes);
+	return NULL;
+}
+
+/* call-seq: machine_memory(root) -> [bytes or nil, reading] */
+static VALUE process_memory_machine(VALUE self, VALUE root) {
+	(void)self;
+	struct machine machine = {.root = StringValueCStr(root)};
+	rb_thread_call_without_gvl(read_machine, &machine, NULL, NULL);
+	RB_GC_GUARD(root);
+	bool known = machine.reading.status == STATUS_OK;
+	return rb_assoc_new(known ? ULL2NUM(machine.bytes) : Qnil, reading_to_ruby(&machine.reading));
+}
+
+/* => [[name, field, definition], ...] */
+static VALUE descriptions_to_ruby(const struct mapping_description *descriptions, unsigned count) {
+	VALUE array = rb_ary_new();
+	for (unsigned i = 0; i < count; i++) {
+		const char *field = descriptions[i].field;
+		rb_ary_push(array,
+		        rb_ary_new_from_args(3, symbol(descriptions[i].name), field ? rb_str_new_cstr(field) : Qnil,
+		                rb_str_new_cstr(descriptions[i].definition)));
+	}
+	return array;
+}
+
+static VALUE process_memory_figure_list(VALUE self) {
+	(void)self;
+	return descriptions_to_ruby(mapping_figure_descriptions, MAPPING_FIGURE_COUNT);
+}
+
+static VALUE process_memory_kind_list(VALUE self) {
+	(void)self;
+	return descriptions_to_ruby(mapping_kind_descriptions, MAPPING_KIND_COUNT);
+}
+
+void init_process_memory(VALUE module) {
+	VALUE class = rb_define_class_under(module, "ProcessMemory", rb_cObject);
+	rb_define_singleton_method(class, "scan", process_memory_scan, 2);
+	rb_define_singleton_method(class, "machine_memory", process_memory_machine, 1);
+	rb_define_singleton_method(class, "figure_list", process_memory_figure_list, 0);
+	rb_define_singleton_method(class, "kind_list", process_memory_kind_list, 0);
+}
