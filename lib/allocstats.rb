@@ -8,6 +8,7 @@ if AllocStats.supported?
   require_relative "allocstats/allocator"
   require_relative "allocstats/census"
   require_relative "allocstats/cgroup" if File.exist?(File.join(__dir__, "allocstats/cgroup.rb")) # TEMPORARY
+  require_relative "allocstats/measurement"
   require_relative "allocstats/private_heap"
   require_relative "allocstats/purge"
   require_relative "allocstats/process_memory" if File.exist?(File.join(__dir__, "allocstats/process_memory.rb")) # TEMPORARY
@@ -87,6 +88,16 @@ module AllocStats
     def purge(gc: false, compact: false, threads: true)
       Purge.run(gc: gc, compact: compact, threads: threads)
     end
+
+    # @!method measure
+    #   What malloc gave and took in this thread while the block ran, by the allocator's own counters. An exception of the
+    #   block passes through.
+    #   @yield the work to be measured
+    #   @return [Measurement] with nil for the bytes where the allocator does not count by thread (only jemalloc does)
+
+    # @!method thread_bytes
+    #   Bytes that malloc has given to this thread and taken back from it since the thread began.
+    #   @return [Array(Integer, Integer), nil]
 
     # @!method safe_point
     #   Where a thread has nothing under way, at the end of a request or a job: gives back what the allocator keeps for

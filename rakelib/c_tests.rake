@@ -10,7 +10,7 @@ module CTests
   CORE = FileList["#{FOLDER}/*.c", "#{FOLDER}/allocators/*.c"] - BINDING
   TESTS = FileList["test/c/*.c"]
   HEADERS = FileList["#{FOLDER}/**/*.{h,def}", "test/c/*.h"]
-  FORMATTED = CORE + BINDING + TESTS + FileList["#{FOLDER}/**/*.h", "test/c/*.h"]
+  FORMATTED = FileList["{ext,test,bench}/**/*.{c,h}"]
 
   FLAGS = %W[-std=gnu11 -g -O1 -fno-omit-frame-pointer -pthread -Wall -Wextra -Wconversion -Werror
     -DALLOCSTATS_PRIVATE_LIBC -DALLOCSTATS_PRIVATE_VERSION="the-hosts" -I#{FOLDER} -Itest/c].freeze

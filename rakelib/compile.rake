@@ -17,7 +17,7 @@ file list do
   File.write(list, sources.join("\n"))
 end
 
-build = FileList["dependencies.yml", "ext/allocstats/build/**/*.rb", "ext/allocstats/private_heap/mimalloc.c"]
+build = FileList["dependencies.yml", "ext/allocstats/build/**/*.rb", "ext/allocstats/private_heap/{mimalloc.c,quiet_mapping.h}"]
 file "#{extension.tmp_dir}/#{RbConfig::CONFIG["arch"]}/allocstats/#{RUBY_VERSION}/Makefile" => [list, *build]
 
 CLEAN.include("tmp/sources-*")

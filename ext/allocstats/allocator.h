@@ -50,6 +50,12 @@ struct allocator {
 	const char *notes[FIGURE_COUNT];
 
 	/*
+	 * The bytes that malloc has given to the calling thread, and taken back from it, since the thread began; block
+	 * by block, and in some ten nanoseconds. False where this build does not count.
+	 */
+	bool (*thread_bytes)(uint64_t *given, uint64_t *taken);
+
+	/*
 	 * The allocator's own full account of itself, in its own format, which `account_format` names. Expensive: may
 	 * walk the heap under the allocator's locks, so it runs without the GVL and only when asked for by name.
 	 */

@@ -105,6 +105,7 @@ static VALUE allocator_capabilities(VALUE self) {
 	VALUE list = rb_ary_new();
 	if (allocator->sample) rb_ary_push(list, symbol("sample"));
 	if (allocator->account) rb_ary_push(list, symbol("census"));
+	if (allocator->thread_bytes) rb_ary_push(list, symbol("measure"));
 	if (allocator->purge) rb_ary_push(list, symbol("purge"));
 	if (allocator->purge_thread) rb_ary_push(list, symbol("purge_thread"));
 	return list;

@@ -82,7 +82,8 @@ module ChildProcess
     pid = Process.spawn(env, *command, :in => File::NULL, :out => stdout_in_child, :err => stderr_in_child,
       report_in_child => report_in_child, :pgroup => true, :chdir => chdir)
     [stdout_in_child, stderr_in_child, report_in_child].each(&:close)
-    readers = [report, stdout, stderr].map { |pipe| Thread.new { pipe.read } }
+    # Whatever the locale of the tests is, what children print is text.
+    readers = [report, stdout, stderr].map { |pipe| Thread.new { pipe.set_encoding(Encoding::UTF_8).read } }
 
     status, timed_out = wait(pid, timeout)
     seconds = now - started

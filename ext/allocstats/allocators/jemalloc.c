@@ -34,6 +34,7 @@ static struct statistic statistics[] = {
 static struct statistic threads = {.name = "stats.arenas.4096.nthreads"};
 static struct statistic initialized = {.name = "arena.0.initialized"};
 static struct statistic epoch = {.name = "epoch"};
+static struct statistic thread_given = {.name = "thread.allocated"}, thread_taken = {.name = "thread.deallocated"};
 
 static struct {
 	int (*mallctl)(const char *, void *, size_t *, void *, size_t);
@@ -73,6 +74,8 @@ static bool bind(const struct loaded_object *owner) {
 	resolve(&threads);
 	resolve(&initialized);
 	resolve(&epoch);
+	resolve(&thread_given);
+	resolve(&thread_taken);
 	return true;
 }
 
@@ -123,6 +126,10 @@ static void sample(struct sample *out) {
 	count_arenas(out);
 }
 
+static bool thread_bytes(uint64_t *given, uint64_t *taken) {
+	return read_mib(&thread_given, given, sizeof *given) && read_mib(&thread_taken, taken, sizeof *taken);
+}
+
 static void append_to_text(void *text, const char *string) {
 	text_append_string(text, string);
 }
@@ -155,6 +162,7 @@ const struct allocator allocator_jemalloc = {
 	.version = version,
 	.prove = prove,
 	.sample = sample,
+	.thread_bytes = thread_bytes,
 	.account = account,
 	.account_format = account_format,
 	.purge_thread = purge_thread,

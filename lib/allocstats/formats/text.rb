@@ -48,8 +48,14 @@ module AllocStats
 
       def facts
         process = report.process
-        ["pid #{process[:pid]}", process[:command], "ruby #{process[:ruby_version]} #{process[:ruby_platform]}",
+        ["pid #{process[:pid]}", command, "ruby #{process[:ruby_version]} #{process[:ruby_platform]}",
           report.time.getutc.strftime("%Y-%m-%d %H:%M:%S UTC"), "allocstats #{VERSION}"]
+      end
+
+      # A program is named by its file, unless it has given itself a title.
+      def command
+        name = report.process[:command]
+        name.start_with?("/") ? File.basename(name) : name
       end
 
       # Layers of which there is nothing are left out; one that cannot be told has its line, and its reason further down.
@@ -69,7 +75,6 @@ module AllocStats
           value = report.sample[figure.name]
           [words(figure.name), quantity(figure.unit, value)] if value && !(figure.name == :rss && report.memory&.rss)
         end
-        cells << ["kept by allocstats", Units.bytes(report.private_heap.total)] if report.private_heap
         page.cells(cells)
       end
 
@@ -108,10 +113,11 @@ module AllocStats
         names.empty? ? [] : ["#{title} does not measure, or not cheaply: #{names.map { |name| words(name) }.join(", ")}"]
       end
 
-      # Of the control group only what the gauge needs: most groups lack most of the rest, which is no lack of knowledge.
+      # Only of what this page would show: that a group has no such figure, or a mapping no name, is no lack of it here.
       def unread_parts
+        memory = report.memory&.reasons.to_h.slice(:rss, :pss, :uss, :swap, :limit)
         group = report.memory&.cgroup&.reasons.to_h.slice(:version, :usage).transform_keys { |name| "control group's #{name}" }
-        reasons = [report.ledger&.reasons, report.memory&.reasons, group, report.absent].compact.reduce({}, :merge)
+        reasons = [report.ledger&.reasons.to_h, memory, group, report.absent].reduce(:merge)
         reasons.group_by(&:last).map { |reason, names| "#{names.map { |name, _| words(name) }.join(", ")}: #{reason}" }
       end
 

@@ -1,7 +1,7 @@
 /*
  * What the private heap does to the process it is a guest of, told as lines of "key value":
  *
- *   huge_pages_disabled   the process-wide switch, which is the host's
+ *   huge_pages_disabled   the process-wide switch, which is the host's; it was off
  *   refused_huge_pages    whether the mapping that holds a private block takes no huge pages
  *   mapped_by_a_thread    bytes of address space that a thread's first block adds
  */
@@ -49,7 +49,18 @@ static void *first_block(void *unused) {
 	return unused;
 }
 
-int main(void) {
+/* The switch is inherited, and Ruby sets it for itself; an allocator would set it before main. So begin anew without. */
+static void begin_with_huge_pages(char **argv) {
+	if (argv[1] || !prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0)) return;
+	char *again[] = {argv[0], "again", NULL};
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	execv("/proc/self/exe", again);
+	perror("execv"), _exit(1);
+}
+
+int main(int argc, char **argv) {
+	(void)argc;
+	begin_with_huge_pages(argv);
 	private_heap_init();
 	void *block = private_alloc(PRIVATE_samples, 200);
 	printf("huge_pages_disabled %d\n", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));

@@ -1,0 +1,277 @@
+#define _GNU_SOURCE
+#include "testing.h"
+
+#include "mappings.h"
+#include "process_memory.h"
+#include "residency_glibc.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+static struct process_memory read_real(bool malloc_is_glibc) {
+	struct process_memory_request request = {.root = "", .malloc_is_glibc = malloc_is_glibc};
+	struct process_memory memory;
+	process_memory_read(&request, &memory);
+	return memory;
+}
+
+static uint64_t rss_of(const struct process_memory *memory, enum mapping_kind kind) {
+	return memory->kinds[kind].value[MAPPING_FIGURE_rss];
+}
+
+TEST(the_kinds_sum_to_the_whole_figure_by_figure) {
+	struct process_memory memory = read_real(true);
+	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
+	struct mapping_figures sum = mapping_figures_zero;
+	for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) mapping_figures_add(&sum, &memory.kinds[i]);
+	CHECK_EQUAL(memory.mapped.present, sum.present);
+	for (unsigned i = 0; i < MAPPING_FIGURE_COUNT; i++) {
+		if (memory.mapped.present >> i & 1) CHECK_EQUAL(memory.mapped.value[i], sum.value[i]);
+	}
+	CHECK(rss_of(&memory, MAPPING_KIND_code) > 0);
+	CHECK(rss_of(&memory, MAPPING_KIND_stack) > 0);
+}
+
+TEST(the_two_files_agree) {
+	struct process_memory memory = read_real(false);
+	if (memory.rollup.status == STATUS_UNREADABLE && memory.rollup.error == ENOENT)
+		SKIP("this kernel has no smaps_rollup");
+	REQUIRE_EQUAL(STATUS_OK, memory.rollup.status);
+	int64_t apart = (int64_t)(memory.whole.value[MAPPING_FIGURE_rss] - memory.mapped.value[MAPPING_FIGURE_rss]);
+	CHECK(llabs(apart) < 1 << 20); /* what the second reading itself makes resident */
+}
+
+TEST(a_claimed_range_becomes_its_kind) {
+	const size_t bytes = 8 << 20;
+	char *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(pages != MAP_FAILED);
+	memset(pages, 1, bytes / 2);
+	struct process_memory_request request = {.root = ""};
+	struct process_memory memory;
+	uint64_t start = (uint64_t)(uintptr_t)pages;
+	claims_add(&request.ruby_heap, start, start + bytes, MAPPING_KIND_ruby_heap);
+	process_memory_read(&request, &memory);
+	munmap(pages, bytes);
+	CHECK_EQUAL(bytes / 2, rss_of(&memory, MAPPING_KIND_ruby_heap));
+	CHECK(!request.ruby_heap.items);
+}
+
+/* --- stacks --- */
+
+enum { STACK_BYTES = 4 << 20, STACK_USED = 2 << 20, THREADS = 4 };
+
+static pthread_barrier_t barrier;
+
+/* Touches half of the stack and waits while it is looked at. */
+static void *use_stack(void *nothing) {
+	volatile char room[STACK_USED];
+	for (size_t i = 0; i < sizeof room; i += 1024) room[i] = 1;
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	(void)room[0];
+	return nothing;
+}
+
+/* What the process has while so many threads stand on stacks of such attributes. */
+static struct process_memory read_beside_threads(unsigned count, const pthread_attr_t *attributes) {
+	pthread_t threads[THREADS];
+	pthread_barrier_init(&barrier, NULL, count + 1);
+	for (unsigned i = 0; i < count; i++) pthread_create(&threads[i], attributes, use_stack, NULL);
+	pthread_barrier_wait(&barrier);
+	struct process_memory memory = read_real(false);
+	pthread_barrier_wait(&barrier);
+	for (unsigned i = 0; i < count; i++) pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&barrier);
+	return memory;
+}
+
+static bool threads_are_registered(void) {
+	const void *head = NULL;
+	size_t length;
+	return syscall(SYS_get_robust_list, 0, &head, &length) == 0 && head;
+}
+
+/* Sanitizers put what belongs on the stack elsewhere; that is not what is tested here. */
+static bool is_sanitized(void) {
+#if defined(__SANITIZE_ADDRESS__)
+	return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+	return true;
+#endif
+#endif
+	return false;
+}
+
+TEST(stacks_of_threads_are_found) {
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	struct process_memory before = read_real(false);
+	struct process_memory memory = read_beside_threads(THREADS, &attributes);
+	pthread_attr_destroy(&attributes);
+	if (!threads_are_registered()) {
+		CHECK(memory.stacks.reading.status == STATUS_UNSUPPORTED || memory.stacks.untold == THREADS);
+		SKIP("this C library, or this kernel, tells no thread's address");
+	}
+	REQUIRE_EQUAL(STATUS_OK, memory.stacks.reading.status);
+	CHECK_EQUAL(THREADS, memory.stacks.threads);
+	CHECK_EQUAL(0, memory.stacks.untold);
+	if (is_sanitized()) SKIP("AddressSanitizer keeps large variables off the stack");
+	uint64_t grown = rss_of(&memory, MAPPING_KIND_stack) - rss_of(&before, MAPPING_KIND_stack);
+	CHECK(grown >= THREADS * (uint64_t)STACK_USED);
+	CHECK(grown <= THREADS * ((uint64_t)STACK_USED + (128 << 10)));
+}
+
+TEST(a_stack_without_a_guard_is_untold) {
+	pthread_attr_t attributes;
+	char *stack = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(stack != MAP_FAILED);
+	if (!threads_are_registered()) {
+		munmap(stack, 2 * STACK_BYTES);
+		SKIP("this C library, or this kernel, tells no thread's address");
+	}
+	pthread_attr_init(&attributes);
+	pthread_attr_setstack(&attributes, stack + STACK_BYTES, STACK_BYTES);
+	struct process_memory memory = read_beside_threads(1, &attributes);
+	pthread_attr_destroy(&attributes);
+	munmap(stack, 2 * STACK_BYTES);
+	CHECK_EQUAL(1, memory.stacks.threads);
+	CHECK_EQUAL(1, memory.stacks.untold);
+}
+
+TEST(a_stack_above_a_lightweight_guard_is_found) {
+	pthread_attr_t attributes;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), all = 2 * STACK_BYTES;
+	char *stack = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(stack != MAP_FAILED);
+	if (!threads_are_registered() || madvise(stack + STACK_BYTES - page, page, MADV_GUARD_INSTALL) != 0) {
+		munmap(stack, all);
+		SKIP("this kernel has no MADV_GUARD_INSTALL, or no thread is registered with it");
+	}
+	memset(stack, 1, STACK_BYTES / 2); /* memory of another, in the same mapping */
+	pthread_attr_init(&attributes);
+	pthread_attr_setstack(&attributes, stack + STACK_BYTES, STACK_BYTES);
+	struct process_memory before = read_real(false);
+	struct process_memory memory = read_beside_threads(1, &attributes);
+	pthread_attr_destroy(&attributes);
+	munmap(stack, all);
+	CHECK_EQUAL(0, memory.stacks.untold);
+	if (is_sanitized()) SKIP("AddressSanitizer keeps large variables off the stack");
+	uint64_t grown = rss_of(&memory, MAPPING_KIND_stack) - rss_of(&before, MAPPING_KIND_stack);
+	CHECK(grown >= STACK_USED);
+	CHECK(grown <= STACK_USED + (128 << 10));
+}
+
+/* --- glibc's malloc --- */
+
+#ifdef __GLIBC__
+static bool malloc_is_glibc(void) {
+	return !is_sanitized() && !getenv("LD_PRELOAD");
+}
+
+/* In an arena of its own, as every thread but the first has one. */
+static void *fill_arena(void *blocks) {
+	for (size_t i = 0; i < 256; i++) {
+		((char **)blocks)[i] = malloc(64 << 10);
+		if (((char **)blocks)[i]) memset(((char **)blocks)[i], 1, 64 << 10);
+	}
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	for (size_t i = 0; i < 256; i++) free(((char **)blocks)[i]);
+	return NULL;
+}
+
+TEST(an_arena_of_a_thread_is_mallocs) {
+	static char *blocks[256];
+	pthread_t thread;
+	if (!malloc_is_glibc()) SKIP("malloc is not glibc's here");
+	struct process_memory before = read_real(true);
+	pthread_barrier_init(&barrier, NULL, 2);
+	REQUIRE_EQUAL(0, pthread_create(&thread, NULL, fill_arena, blocks));
+	pthread_barrier_wait(&barrier);
+	struct process_memory memory = read_real(true);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&barrier);
+	REQUIRE_EQUAL(STATUS_OK, memory.glibc.status);
+	uint64_t grown = rss_of(&memory, MAPPING_KIND_malloc) - rss_of(&before, MAPPING_KIND_malloc);
+	if (grown < 1 << 20) SKIP("valgrind's malloc is in glibc's place"); /* all or nothing of 16 MB */
+	CHECK(grown >= 16 << 20);
+	CHECK(grown <= (16 << 20) + (1 << 20));
+}
+
+TEST(blocks_with_a_mapping_of_their_own_are_mallocs) {
+	enum { BLOCKS = 5, BYTES = 40 << 20 }; /* above the largest threshold that glibc adapts to */
+	char *blocks[BLOCKS];
+	if (!malloc_is_glibc()) SKIP("malloc is not glibc's here");
+	struct process_memory before = read_real(true);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		blocks[i] = malloc(BYTES);
+		if (blocks[i]) memset(blocks[i], 1, 1 << 20);
+	}
+	struct process_memory memory = read_real(true), without = read_real(false);
+	for (size_t i = 0; i < BLOCKS; i++) free(blocks[i]);
+	uint64_t grown = rss_of(&memory, MAPPING_KIND_malloc) - rss_of(&before, MAPPING_KIND_malloc);
+	CHECK_EQUAL(0, rss_of(&without, MAPPING_KIND_malloc));
+	if (grown < 1 << 20) SKIP("valgrind's malloc is in glibc's place");
+	CHECK(grown >= BLOCKS << 20);
+	CHECK(grown <= (BLOCKS << 20) + (2 << 20)); /* of 200 MB that are mapped */
+}
+
+TEST(memory_that_only_looks_like_an_arena_is_not_mallocs) {
+	const size_t span = 64 << 20;
+	char *region = mmap(NULL, 2 * span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	REQUIRE(region != MAP_FAILED);
+	char *aligned = (char *)(((uintptr_t)region + span - 1) / span * span);
+	memset(aligned, 0x5a, 1 << 20);
+	struct mappings mappings;
+	struct claims known = {0}, claims = {0};
+	REQUIRE_EQUAL(STATUS_OK, smaps_read("", &mappings).status);
+	CHECK_EQUAL(STATUS_OK, glibc_claim(&mappings, &known, &claims).status);
+	claims_settle(&claims);
+	CHECK(!claims_find(&claims, (uint64_t)(uintptr_t)aligned));
+	claims_free(&claims);
+	mappings_free(&mappings);
+	munmap(region, 2 * span);
+}
+#endif
+
+/* --- made trees --- */
+
+TEST(in_a_made_tree_only_the_lines_count) {
+	testing_file("proc/self/smaps", "1000-2000 rw-p 0 00:00 0 [heap]\nRss: 8 kB\n"
+					"2000-3000 rw-p 0 00:00 0 [stack]\nRss: 4 kB\n");
+	struct process_memory_request request = {.root = testing_tree(), .malloc_is_glibc = true};
+	struct process_memory memory;
+	process_memory_read(&request, &memory);
+	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
+	CHECK_EQUAL(ENOENT, memory.rollup.error);
+	CHECK_EQUAL(12 << 10, memory.mapped.value[MAPPING_FIGURE_rss]);
+	CHECK_EQUAL(4 << 10, rss_of(&memory, MAPPING_KIND_stack));
+	CHECK_EQUAL(8 << 10, rss_of(&memory, MAPPING_KIND_other));
+	CHECK_EQUAL(1u << MAPPING_KIND_stack, memory.told_kinds);
+}
+
+TEST(the_machines_memory_is_read) {
+	uint64_t bytes = 0;
+	REQUIRE_EQUAL(STATUS_OK, machine_memory_read("", &bytes).status);
+	CHECK(bytes > 16 << 20);
+	testing_file("proc/meminfo", "MemFree: 1 kB\nMemTotal:       16 kB\n");
+	REQUIRE_EQUAL(STATUS_OK, machine_memory_read(testing_tree(), &bytes).status);
+	CHECK_EQUAL(16 << 10, bytes);
+	static const char *const odd[] = {"", "MemFree: 1 kB\n", "MemTotal: \n", "MemTotal: 99999999999999999999 kB\n"};
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		testing_file("proc/meminfo", odd[i]);
+		CHECK_EQUAL(STATUS_MALFORMED, machine_memory_read(testing_tree(), &bytes).status);
+	}
+}

@@ -1,0 +1,174 @@
+#define _GNU_SOURCE
+#include "testing.h"
+
+#include "residency.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static uint64_t everything(uint64_t start, uint64_t end) {
+	return end - start;
+}
+
+static uint64_t nothing(uint64_t start, uint64_t end) {
+	(void)start, (void)end;
+	return 0;
+}
+
+static struct mapping made(uint64_t start, uint64_t end, uint64_t rss, uint64_t pss, uint64_t swap) {
+	struct mapping mapping = {.start = start, .end = end, .kind = MAPPING_KIND_other};
+	mapping.figures.present = MAPPING_FIGURES_ALL;
+	mapping.figures.value[MAPPING_FIGURE_rss] = rss;
+	mapping.figures.value[MAPPING_FIGURE_pss] = pss;
+	mapping.figures.value[MAPPING_FIGURE_swap] = swap;
+	return mapping;
+}
+
+static void divide(struct mapping *items, size_t count, struct claims *claims, residency_counter counter,
+	struct mapping_figures kinds[MAPPING_KIND_COUNT]) {
+	struct mappings mappings = {items, count, count};
+	claims_settle(claims);
+	for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) kinds[i] = mapping_figures_zero;
+	residency_divide(&mappings, claims, counter, kinds);
+	claims_free(claims);
+}
+
+#define FIGURE_OF(kind, figure) kinds[MAPPING_KIND_##kind].value[MAPPING_FIGURE_##figure]
+
+TEST(claims_are_sorted_joined_and_disjoint) {
+	struct claims claims = {0};
+	for (uint64_t i = 500; i-- > 0;) claims_add(&claims, i * 10, i * 10 + 10, MAPPING_KIND_ruby_heap);
+	claims_add(&claims, 7000, 7000, MAPPING_KIND_stack);
+	claims_add(&claims, 7010, 7000, MAPPING_KIND_stack);
+	claims_add(&claims, 5000, 5005, MAPPING_KIND_stack);
+	claims_settle(&claims);
+	REQUIRE_EQUAL(2, claims.count);
+	CHECK_EQUAL(0, claims.items[0].start);
+	CHECK_EQUAL(5000, claims.items[0].end);
+	CHECK_EQUAL(5005, claims.items[1].end);
+	CHECK_EQUAL(MAPPING_KIND_ruby_heap, claims_find(&claims, 4999)->kind);
+	CHECK_EQUAL(MAPPING_KIND_stack, claims_find(&claims, 5000)->kind);
+	CHECK(!claims_find(&claims, 5005));
+	claims_free(&claims);
+}
+
+TEST(what_two_claim_is_the_ones_that_begins_first) {
+	struct claims claims = {0};
+	claims_add(&claims, 150, 250, MAPPING_KIND_stack);
+	claims_add(&claims, 100, 200, MAPPING_KIND_ruby_heap);
+	claims_add(&claims, 120, 130, MAPPING_KIND_stack);
+	claims_settle(&claims);
+	REQUIRE_EQUAL(2, claims.count);
+	CHECK_EQUAL(200, claims.items[0].end);
+	CHECK_EQUAL(200, claims.items[1].start);
+	CHECK_EQUAL(MAPPING_KIND_stack, claims.items[1].kind);
+	claims_free(&claims);
+}
+
+TEST(a_weaker_claim_gets_what_is_left) {
+	struct claims claims = {0}, weaker = {0};
+	claims_add(&claims, 200, 300, MAPPING_KIND_ruby_heap);
+	claims_add(&claims, 500, 600, MAPPING_KIND_ruby_heap);
+	claims_add(&weaker, 100, 550, MAPPING_KIND_malloc);
+	claims_add(&weaker, 560, 580, MAPPING_KIND_malloc);
+	claims_add(&weaker, 590, 700, MAPPING_KIND_malloc);
+	claims_settle(&claims);
+	claims_settle(&weaker);
+	claims_add_weaker(&claims, &weaker);
+	static const uint64_t expected[][3] = {{100, 200, MAPPING_KIND_malloc}, {200, 300, MAPPING_KIND_ruby_heap},
+		{300, 500, MAPPING_KIND_malloc}, {500, 600, MAPPING_KIND_ruby_heap}, {600, 700, MAPPING_KIND_malloc}};
+	REQUIRE_EQUAL(5, claims.count);
+	for (size_t i = 0; i < 5; i++) {
+		CHECK_EQUAL(expected[i][0], claims.items[i].start);
+		CHECK_EQUAL(expected[i][1], claims.items[i].end);
+		CHECK_EQUAL(expected[i][2], claims.items[i].kind);
+	}
+	claims_free(&claims);
+	claims_free(&weaker);
+}
+
+TEST(a_mapping_is_divided_by_resident_bytes_and_the_rest_in_proportion) {
+	struct mapping items[] = {made(0, 1000, 800, 401, 7), made(1000, 2000, 500, 500, 0)};
+	struct claims claims = {0};
+	struct mapping_figures kinds[MAPPING_KIND_COUNT];
+	claims_add(&claims, 0, 200, MAPPING_KIND_ruby_heap);
+	claims_add(&claims, 900, 1100, MAPPING_KIND_stack);
+	divide(items, 2, &claims, everything, kinds);
+	CHECK_EQUAL(200, FIGURE_OF(ruby_heap, rss));
+	CHECK_EQUAL(100, FIGURE_OF(ruby_heap, pss));
+	CHECK_EQUAL(200, FIGURE_OF(stack, rss));
+	CHECK_EQUAL(900, FIGURE_OF(other, rss));
+	CHECK_EQUAL(901, FIGURE_OF(ruby_heap, pss) + FIGURE_OF(stack, pss) + FIGURE_OF(other, pss));
+	CHECK_EQUAL(7, FIGURE_OF(ruby_heap, swap) + FIGURE_OF(stack, swap) + FIGURE_OF(other, swap));
+}
+
+TEST(a_claim_takes_no_more_than_the_kernel_counted) {
+	struct mapping items[] = {made(0, 1000, 300, 300, 0)};
+	struct claims claims = {0};
+	struct mapping_figures kinds[MAPPING_KIND_COUNT];
+	claims_add(&claims, 0, 200, MAPPING_KIND_ruby_heap);
+	claims_add(&claims, 200, 900, MAPPING_KIND_malloc);
+	divide(items, 1, &claims, everything, kinds);
+	CHECK_EQUAL(200, FIGURE_OF(ruby_heap, rss));
+	CHECK_EQUAL(100, FIGURE_OF(malloc, rss));
+	CHECK_EQUAL(0, FIGURE_OF(other, rss));
+}
+
+TEST(what_is_swapped_out_whole_is_divided_by_extent) {
+	struct mapping items[] = {made(0, 1000, 0, 0, 500)};
+	struct claims claims = {0};
+	struct mapping_figures kinds[MAPPING_KIND_COUNT];
+	claims_add(&claims, 0, 250, MAPPING_KIND_ruby_heap);
+	divide(items, 1, &claims, nothing, kinds);
+	CHECK_EQUAL(125, FIGURE_OF(ruby_heap, swap));
+	CHECK_EQUAL(375, FIGURE_OF(other, swap));
+}
+
+TEST(a_mapping_that_is_claimed_whole_is_taken_by_the_kernels_count) {
+	struct mapping items[] = {made(1000, 2000, 700, 600, 3)};
+	struct claims claims = {0};
+	struct mapping_figures kinds[MAPPING_KIND_COUNT];
+	claims_add(&claims, 0, 5000, MAPPING_KIND_malloc);
+	divide(items, 1, &claims, nothing, kinds);
+	CHECK_EQUAL(700, FIGURE_OF(malloc, rss));
+	CHECK_EQUAL(600, FIGURE_OF(malloc, pss));
+	CHECK_EQUAL(0, FIGURE_OF(other, rss));
+}
+
+TEST(the_largest_numbers_are_divided_without_overflow) {
+	const uint64_t huge = UINT64_MAX / 1024 * 1024;
+	struct mapping items[] = {made(0, huge, huge, huge, huge)};
+	struct claims claims = {0};
+	struct mapping_figures kinds[MAPPING_KIND_COUNT];
+	claims_add(&claims, 0, huge / 3, MAPPING_KIND_malloc);
+	divide(items, 1, &claims, everything, kinds);
+	CHECK_EQUAL(huge / 3, FIGURE_OF(malloc, swap));
+	CHECK_EQUAL(huge, FIGURE_OF(malloc, swap) + FIGURE_OF(other, swap));
+}
+
+TEST(a_figure_that_a_mapping_lacks_stays_absent_when_it_is_divided) {
+	struct mapping items[] = {made(0, 1000, 800, 400, 7)};
+	struct claims claims = {0};
+	struct mapping_figures kinds[MAPPING_KIND_COUNT];
+	items[0].figures.present &= ~(1u << MAPPING_FIGURE_pss);
+	claims_add(&claims, 0, 200, MAPPING_KIND_ruby_heap);
+	divide(items, 1, &claims, everything, kinds);
+	CHECK(!(kinds[MAPPING_KIND_ruby_heap].present >> MAPPING_FIGURE_pss & 1));
+	CHECK(!(kinds[MAPPING_KIND_other].present >> MAPPING_FIGURE_pss & 1));
+	CHECK(kinds[MAPPING_KIND_ruby_heap].present >> MAPPING_FIGURE_rss & 1);
+}
+
+TEST(resident_pages_are_counted) {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 10000 * page;
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(memory != MAP_FAILED);
+	uint64_t start = (uint64_t)(uintptr_t)memory;
+	madvise(memory, bytes, MADV_NOHUGEPAGE);
+	CHECK_EQUAL(0, residency_count(start, start + bytes));
+	for (size_t i = 0; i < 10000; i += 4) memory[i * page] = 1;
+	CHECK_EQUAL(2500 * page, residency_count(start, start + bytes));
+	CHECK_EQUAL(page, residency_count(start + 16, start + 17));
+	munmap(memory, bytes);
+	CHECK_EQUAL(0, residency_count(start, start + bytes));
+}
