@@ -5,6 +5,7 @@ require "digest"
 require "open3"
 require "tmpdir"
 require "support/archive_server"
+require "support/private_heap_build"
 require_relative "../ext/allocstats/build/archive"
 
 # Where the private allocator's source comes from, and that no byte of it is taken on trust.
@@ -480,6 +481,26 @@ class ExtconfTest < BuildTest
     assert_equal [File.basename(an_archive)], Dir.children(File.join(gem_without_archives, "archives"))
   end
 
+  def test_it_builds_with_a_private_jemalloc
+    private_heap = PrivateHeapBuild.all.find { |one| one.pin.name == "jemalloc" }
+    skip private_heap.missing if private_heap.missing
+    library = private_heap.allocator.library # the slow part: kept between runs, and found by extconf.rb where it builds
+    FileUtils.mkdir_p(File.join(@folder, "build", "private_heap"))
+    FileUtils.cp_r(File.dirname(library), File.join(@folder, "build", "private_heap"))
+
+    stdout, stderr, success = extconf("--with-private-allocator=jemalloc", "--with-archives=#{archives_here}")
+    assert success, stderr
+    assert_match(/private allocator: jemalloc, as you asked/, stdout)
+    assert_match(/jemalloc 5\.3\.0 was compiled before/, stdout)
+    extension = make
+    assert_equal ["Init_allocstats"], `nm -D --defined-only #{extension}`.lines.map { |line| line.split.last }
+    refute_match(/STATIC_TLS/, `readelf --dynamic --wide #{extension}`)
+    FileUtils.cp(extension, File.join(gem_without_archives, "lib", "allocstats"))
+    output, status = Open3.capture2e({"MALLOC_CONF" => "abort_conf:true,nonsense:1"}, RbConfig.ruby, "-I#{gem_without_archives}/lib", "-rallocstats",
+      "-e", "AllocStats.sample; heap = AllocStats.private_heap; print heap.allocator, heap.version, heap.held.fetch(:samples).positive?")
+    assert_equal ["jemalloc5.3.0true", true], [output, status.success?]
+  end
+
   def test_the_extension_compiles_without_a_warning
     compilers = %w[gcc clang].select { |compiler| system("which", compiler, out: File::NULL) }
     skip "neither gcc nor clang is on this machine" if compilers.empty?
@@ -488,12 +509,18 @@ class ExtconfTest < BuildTest
       FileUtils.rm_rf(File.join(@folder, "build"))
       _, stderr, success = extconf("--with-archives=#{archives_here}", "--enable-werror", env: {"CC" => compiler})
       assert success, stderr
-      output, status = Open3.capture2e("make", "-j2", chdir: File.join(@folder, "build"))
-      assert status.success?, "#{compiler}: #{output}"
+      assert make, compiler
     end
   end
 
   private
+
+  # The path of the extension.
+  def make
+    output, status = Open3.capture2e("make", "-j2", chdir: File.join(@folder, "build"))
+    assert status.success?, output
+    File.join(@folder, "build", "allocstats.so")
+  end
 
   # Makes the folder's contents the one archive of mimalloc that the copied gem pins.
   def pack_as_private_allocator(folder)

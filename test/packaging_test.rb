@@ -66,6 +66,24 @@ class PackagingTest < Minitest::Test
     assert_equal "glibc mimalloc", output
   end
 
+  def test_elsewhere_it_loads_and_says_that_it_is_unsupported
+    output = gem.ruby(<<~RUBY)
+      require "rbconfig"
+      RbConfig::CONFIG["host_os"] = "darwin23"
+      require "allocstats"
+      %i[allocator sample private_heap report].each do |name|
+        AllocStats.public_send(name)
+      rescue AllocStats::Unsupported => error
+        puts error.message
+      end
+      print AllocStats.supported?
+    RUBY
+    *messages, supported = output.lines
+    assert_equal 4, messages.size
+    messages.each { |message| assert_match(/darwin23/, message) }
+    assert_equal "false", supported
+  end
+
   def test_it_exports_its_init_function_and_nothing_else
     names = run!("nm", "-D", "--defined-only", gem.extension).lines.map { |line| line.split.last }
     assert_equal ["Init_allocstats"], names

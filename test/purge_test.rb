@@ -79,7 +79,15 @@ class PurgeTest < Minitest::Test
     slow = Queue.new
     flight = AllocStats::Purge::SingleFlight.new
     runs = 0
-    threads = Array.new(5) { Thread.new { flight.run { runs += 1; slow.pop; runs } } }
+    threads = Array.new(5) {
+      Thread.new {
+        flight.run {
+          runs += 1
+          slow.pop
+          runs
+        }
+      }
+    }
     sleep 0.05
     slow << true
     assert_equal [1], threads.map(&:value).uniq

@@ -93,6 +93,16 @@ class ReportTest < Minitest::Test
     assert_match(/^  used by the process +200\.0 MiB +39\.1 %/, page(memory: memory(usage: nil)))
   end
 
+  def test_a_process_whose_memory_cannot_be_read_has_its_limit_and_the_reason
+    unread = Memory.new(nil, nil, nil, nil, Limit.new(512 * MIB, "memory.max"), Group.new(nil, {usage: "no memory.stat"}), {rss: "smaps cannot be read", pss: "smaps cannot be read", kinds: "none"})
+    text = page(memory: unread, ledger: Ledger.new(nil, [], {rss: "smaps cannot be read"}))
+
+    assert_match(/^  limit +512\.0 MiB  memory\.max$/, text)
+    assert_match(/• rss, pss: smaps cannot be read$/, text)
+    assert_match(/• control group's usage: no memory\.stat$/, text)
+    refute_match(/Where the resident memory is/, text)
+  end
+
   def test_what_is_absent_has_its_reason_and_costs_nothing_else
     AllocStats::Report::PARTS.each do |part|
       text = page(part => AllocStats::Unsupported.new("there is no such thing here"))

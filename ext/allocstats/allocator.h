@@ -73,6 +73,14 @@ struct allocator {
 	void (*purge_thread)(void);
 	enum status (*purge)(void);
 
+	/*
+	 * What a fork takes away from the child and the allocator can bring back. before_fork notes in the forking
+	 * thread what is there; after_fork brings it back in the child once the fork is over, and says whether it had
+	 * to.
+	 */
+	void (*before_fork)(void);
+	bool (*after_fork)(void);
+
 	/* What these are in the allocator's own words, as "arena.4096.purge". */
 	const char *purge_begin_words, *purge_thread_words, *purge_words;
 };

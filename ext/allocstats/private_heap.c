@@ -4,17 +4,17 @@
 #include <stdbool.h>
 
 #if defined(ALLOCSTATS_PRIVATE_MIMALLOC)
-#include "private_heap/mimalloc.h"
+#	include "private_heap/mimalloc.h"
 #elif defined(ALLOCSTATS_PRIVATE_JEMALLOC)
-#include "private_heap/jemalloc.h"
+#	include "private_heap/jemalloc.h"
 #elif defined(ALLOCSTATS_PRIVATE_LIBC)
-#include "private_heap/libc.h"
+#	include "private_heap/libc.h"
 #else
-#error "define ALLOCSTATS_PRIVATE_MIMALLOC, ALLOCSTATS_PRIVATE_JEMALLOC or ALLOCSTATS_PRIVATE_LIBC: extconf.rb does"
+#	error "define ALLOCSTATS_PRIVATE_MIMALLOC, ALLOCSTATS_PRIVATE_JEMALLOC or ALLOCSTATS_PRIVATE_LIBC: extconf.rb does"
 #endif
 
 #ifndef ALLOCSTATS_PRIVATE_VERSION
-#error "define ALLOCSTATS_PRIVATE_VERSION as the version of the linked-in allocator, a string: extconf.rb does"
+#	error "define ALLOCSTATS_PRIVATE_VERSION as the version of the linked-in allocator, a string: extconf.rb does"
 #endif
 
 /* No order is needed between a counter and the blocks it counts: each is a number that somebody reads now and then. */

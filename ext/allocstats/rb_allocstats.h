@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include <ruby.h>
+#include <time.h>
 
 #define RB_PART(name) void init_##name(VALUE module);
 #include "rb_parts.def"
@@ -24,6 +25,13 @@ static inline VALUE symbol(const char *name) {
 /* true or false (RBOOL came with Ruby 3.2) */
 static inline VALUE boolean(int truth) {
 	return truth ? Qtrue : Qfalse;
+}
+
+/* A clock for what took how long. */
+static inline double seconds_now(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 #endif

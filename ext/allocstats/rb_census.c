@@ -4,7 +4,6 @@
 #include "text.h"
 
 #include <ruby/thread.h>
-#include <time.h>
 
 struct account {
 	const struct allocator *allocator;
@@ -12,12 +11,6 @@ struct account {
 	enum status status;
 	double seconds;
 };
-
-static double seconds_now(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* Without the GVL: may wait for the allocator's locks, and may walk its heap while other Ruby threads run. */
 static void *take_account(void *data) {

@@ -13,6 +13,8 @@ static const char *status_name(enum status status) {
 		return "malformed";
 	case STATUS_NO_MEMORY:
 		return "no_memory";
+	default: /* what controls answer, and no reading does */
+		break;
 	}
 	return "unknown";
 }

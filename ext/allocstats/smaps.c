@@ -178,7 +178,8 @@ struct reading smaps_rollup_read(const char *root, struct mapping_figures *out) 
 	*out = (struct mapping_figures){0};
 	line_reader_open(&reader, root, "/proc/self", "smaps_rollup");
 	while ((line = line_reader_next(&reader))) {
-		if (!parse_field(line, out) && !parse_header(line, &header)) line_reader_malformed(&reader);
+		bool good = reader.reading.line == 1 ? parse_header(line, &header) : parse_field(line, out);
+		if (!good) line_reader_malformed(&reader);
 	}
 	return line_reader_close(&reader);
 }

@@ -5,7 +5,8 @@ module AllocStats
   module Stub
     MESSAGE = "allocstats measures Linux processes; this platform is #{RbConfig::CONFIG["host_os"]}"
 
-    FACADE = %i[allocator sample figures census memory ledger private_heap report].freeze
+    FACADE = %i[allocator sample figures census memory ledger private_heap report
+      mallctl mallctl_many mallctls malloc_stats].freeze
 
     FACADE.each do |name|
       define_method(name) { |*, **| raise Unsupported, MESSAGE }

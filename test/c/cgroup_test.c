@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define V2_MOUNT "30 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+#define V2_MOUNT                                                                                                       \
+	"30 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 #define V1_MOUNT "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n"
 #define ROOT_MOUNT "23 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
 
@@ -108,8 +109,8 @@ TEST(a_group_of_version_1_is_read) {
 	testing_file("sys/fs/cgroup/memory/docker/c1/memory.kmem.usage_in_bytes", "600\n");
 	testing_file("sys/fs/cgroup/memory/docker/c1/memory.kmem.tcp.usage_in_bytes", "70\n");
 	testing_file("sys/fs/cgroup/memory/docker/c1/memory.failcnt", "8\n");
-	testing_file("sys/fs/cgroup/memory/docker/c1/memory.oom_control",
-		"oom_kill_disable 0\nunder_oom 0\noom_kill 9\n");
+	testing_file(
+		"sys/fs/cgroup/memory/docker/c1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 9\n");
 	testing_file("sys/fs/cgroup/memory/docker/c1/memory.stat",
 		"rss 4\nhierarchical_memory_limit 800000\nhierarchical_memsw_limit 9223372036854771712\n"
 		"total_rss 30000\ntotal_swap 5\n");
@@ -136,15 +137,15 @@ TEST(a_group_of_version_1_is_read) {
 TEST(a_container_that_sees_its_own_group_mounted_is_read_there) {
 	testing_file("sys/fs/cgroup/memory/memory.stat", "total_rss 11\n");
 	/* without a namespace: the path is the host's, and the mount's root is that path */
-	struct cgroup *cgroup = read_made("4:memory:/docker/c1\n",
-		"35 31 0:32 /docker/c1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+	struct cgroup *cgroup = read_made(
+		"4:memory:/docker/c1\n", "35 31 0:32 /docker/c1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
 	CHECK_STRING("/sys/fs/cgroup/memory", cgroup->path);
 	CHECK_EQUAL(11, value_of(cgroup, CGROUP_FIGURE_anon));
 	free(cgroup);
 
 	/* a root that is no part of the path, or a path that leads out of the namespace */
-	cgroup = read_made("4:memory:/docker/c1\n",
-		"35 31 0:32 /docker/c10 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+	cgroup = read_made(
+		"4:memory:/docker/c1\n", "35 31 0:32 /docker/c10 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
 	CHECK_STRING("/sys/fs/cgroup/memory", cgroup->path);
 	free(cgroup);
 	cgroup = read_made("4:memory:/../elsewhere\n", V1_MOUNT);
@@ -155,10 +156,9 @@ TEST(a_container_that_sees_its_own_group_mounted_is_read_there) {
 TEST(the_mount_that_shows_the_group_is_taken) {
 	testing_file("sys/fs/cgroup/memory.stat", STAT_V2);
 	testing_file("mnt/a b/web/memory.stat", STAT_V2);
-	struct cgroup *cgroup = read_made("0::/app/web\n",
-		"30 23 0:26 /other /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
-		"31 23 0:26 /app /mnt/a\\040b rw - cgroup2 cgroup2 rw\n"
-		"32 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	struct cgroup *cgroup = read_made("0::/app/web\n", "30 23 0:26 /other /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+							   "31 23 0:26 /app /mnt/a\\040b rw - cgroup2 cgroup2 rw\n"
+							   "32 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
 	CHECK_STRING("/mnt/a b/web", cgroup->path);
 	free(cgroup);
 }
@@ -166,8 +166,8 @@ TEST(the_mount_that_shows_the_group_is_taken) {
 TEST(a_memory_controller_of_version_1_goes_before_an_empty_version_2) {
 	testing_file("sys/fs/cgroup/memory/memory.stat", "total_rss 11\n");
 	testing_file("sys/fs/cgroup/unified/app/memory.pressure", PRESSURE);
-	struct cgroup *cgroup = read_made("4:memory:/\n0::/app\n",
-		V1_MOUNT "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+	struct cgroup *cgroup = read_made(
+		"4:memory:/\n0::/app\n", V1_MOUNT "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
 	CHECK_EQUAL(1, cgroup->version);
 	CHECK_STRING("/sys/fs/cgroup/unified/app", cgroup->pressure_path);
 	CHECK(cgroup->pressure.has_some && cgroup->pressure.has_full);
@@ -196,8 +196,8 @@ TEST(missing_files_say_so) {
 }
 
 TEST(odd_numbers_are_malformed) {
-	static const char *const odd[] = {"-1\n", "12 13\n", "0x10\n", "max max\n", "18446744073709551616\n", "maximum\n",
-		" 12\n", "12\t\n", "\n"};
+	static const char *const odd[] = {"-1\n", "12 13\n", "0x10\n", "max max\n", "18446744073709551616\n",
+		"maximum\n", " 12\n", "12\t\n", "\n"};
 	testing_file("sys/fs/cgroup/memory.stat", STAT_V2);
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
 		testing_file("sys/fs/cgroup/memory.max", odd[i]);
@@ -222,8 +222,8 @@ TEST(no_usage_is_unlimited) {
 }
 
 TEST(odd_membership_and_mounts_do_no_harm) {
-	static const char *const odd[] = {"", "\n", "::", "0::", "0::relative\n", "0:/\n", "garbage", "4:memory\n",
-		"4:memory:\n", "::::/::/\n"};
+	static const char *const odd[] = {
+		"", "\n", "::", "0::", "0::relative\n", "0:/\n", "garbage", "4:memory\n", "4:memory:\n", "::::/::/\n"};
 	static const char *const mounts[] = {"", "\n", " - \n", "- cgroup2\n", "1 2 3 4 5 - cgroup2\n",
 		"1 2 3 / /sys - \n", "30 23 0:26 / /sys/fs/cgroup\n", "a b c d\\04 e\\999 - cgroup2 x y\n"};
 	testing_file("sys/fs/cgroup/memory.stat", STAT_V2);
@@ -275,6 +275,7 @@ TEST(every_figure_has_a_source) {
 	for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) {
 		const struct cgroup_source *source = &cgroup_sources[i];
 		CHECK(source->in[0].file || source->in[1].file);
-		for (unsigned version = 0; version < 2; version++) CHECK(source->in[version].file || !source->in[version].key);
+		for (unsigned version = 0; version < 2; version++)
+			CHECK(source->in[version].file || !source->in[version].key);
 	}
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
+#	define MADV_GUARD_INSTALL 102
 #endif
 
 static struct process_memory read_real(bool malloc_is_glibc) {
@@ -105,9 +105,9 @@ static bool is_sanitized(void) {
 #if defined(__SANITIZE_ADDRESS__)
 	return true;
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#	if __has_feature(address_sanitizer)
 	return true;
-#endif
+#	endif
 #endif
 	return false;
 }

@@ -4,6 +4,7 @@
  */
 #include "../allocator.h"
 #include "../ownership.h"
+#include "../process_generation.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -152,6 +153,32 @@ static enum status purge(void) {
 	return jemalloc.mallctl("arena.4096.purge", NULL, NULL, NULL, 0) == 0 ? STATUS_OK : STATUS_UNSUPPORTED;
 }
 
+/*
+ * A child has no background threads, and jemalloc turns its switch off in it (jemalloc(3), "background_thread") while
+ * opt.background_thread goes on saying true; writing the switch starts them again.
+ */
+static bool had_background_threads;
+static unsigned noted_in; /* the generation of the process in which that was so */
+
+static bool background_threads_run(void) {
+	bool running;
+	return read_name("background_thread", &running, sizeof running) && running;
+}
+
+static void before_fork(void) {
+	/* of two forks in a row the second must not forget what the first took and nobody has brought back yet */
+	if (had_background_threads && noted_in != process_generation()) return;
+	had_background_threads = background_threads_run();
+	noted_in = process_generation();
+}
+
+static bool after_fork(void) {
+	bool on = true;
+	noted_in = process_generation();
+	if (!had_background_threads || background_threads_run()) return false;
+	return jemalloc.mallctl("background_thread", NULL, NULL, &on, sizeof on) == 0;
+}
+
 const struct allocator allocator_jemalloc = {
 	.name = "jemalloc",
 	.mark = "mallctl",
@@ -167,6 +194,8 @@ const struct allocator allocator_jemalloc = {
 	.account_format = account_format,
 	.purge_thread = purge_thread,
 	.purge = purge,
+	.before_fork = before_fork,
+	.after_fork = after_fork,
 	.purge_thread_words = "thread.tcache.flush",
 	.purge_words = "arena.4096.purge",
 };

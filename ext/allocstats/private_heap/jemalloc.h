@@ -9,8 +9,7 @@
 
 #define BACKEND_NAME "jemalloc"
 
-static inline void backend_init(void) {
-}
+static inline void backend_init(void) {}
 
 static inline void *backend_alloc(size_t bytes) {
 	return allocstats_private_calloc(1, bytes);

@@ -10,8 +10,7 @@
 
 #define BACKEND_NAME "libc"
 
-static inline void backend_init(void) {
-}
+static inline void backend_init(void) {}
 
 static inline void *backend_alloc(size_t bytes) {
 	return calloc(1, bytes);
@@ -25,8 +24,7 @@ static inline void backend_free(void *block) {
 	free(block);
 }
 
-static inline void backend_purge(void) {
-}
+static inline void backend_purge(void) {}
 
 static inline size_t backend_usable(void *block) {
 	return malloc_usable_size(block);

@@ -7,7 +7,7 @@
  * - and what quiet_mapping.h says.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE
+#	define _GNU_SOURCE
 #endif
 #include "quiet_mapping.h"
 
@@ -20,8 +20,8 @@
 #define ALLOCSTATS_SEGMENT_SHIFT (7 + MI_SEGMENT_SLICE_SHIFT)
 #include "mimalloc.h"
 #if MI_MALLOC_VERSION < 210
-#include "mimalloc-types.h"
-#undef MI_SEGMENT_SHIFT
+#	include "mimalloc-types.h"
+#	undef MI_SEGMENT_SHIFT
 #endif
 #define MI_SEGMENT_SHIFT ALLOCSTATS_SEGMENT_SHIFT
 

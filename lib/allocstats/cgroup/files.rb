@@ -45,6 +45,7 @@ module AllocStats
 
       # The smallest of a limit that may stand at any level above: [bytes, where] or nil.
       def level_limit(name)
+        return absent(name, why_no_controller) unless version
         number, reading, levels_up, refused, refused_levels_up = @facts.fetch(name)
         warn_of_refused(name, refused, refused_levels_up)
         return [number, "#{file_name(name)} of #{folder(levels_up)}"] if number.is_a?(Integer)

@@ -7,6 +7,7 @@ module AllocStats
     class Page
       WIDTH = 100
       LABEL = 26
+      BAR = 50
       COLUMNS = 2
 
       STYLES = {strong: "1", quiet: "2", good: "32", alarm: "1;33", bar: "36"}.freeze
@@ -16,7 +17,7 @@ module AllocStats
       def initialize(colour:, unicode:)
         @colour = colour
         @unicode = unicode
-        @bar = Bar.new(width: WIDTH - 2 - LABEL - 11 - 2 - 7 - 2, unicode: unicode)
+        @bar = Bar.new(width: BAR, unicode: unicode)
         @lines = []
       end
 
@@ -68,9 +69,11 @@ module AllocStats
 
       # Names with what is known of each, in as many columns as the page has.
       def cells(pairs)
-        rows = pairs.each_slice((pairs.size + COLUMNS - 1) / COLUMNS).to_a
-        rows.first.to_a.each_index do |index|
-          @lines << rows.filter_map { |column| column[index]&.then { |name, value| label(name) + value.ljust(11 + 9) } }.join.rstrip
+        return if pairs.empty?
+
+        columns = pairs.each_slice((pairs.size + COLUMNS - 1) / COLUMNS).to_a
+        columns.first.each_index do |index|
+          @lines << columns.filter_map { |column| column[index]&.then { |name, value| label(name) + value.ljust(20) } }.join.rstrip
         end
       end
 

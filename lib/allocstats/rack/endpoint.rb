@@ -61,7 +61,7 @@ module AllocStats
       end
 
       def tell(env, error)
-        env["rack.errors"]&.puts("allocstats: no report could be given: #{error.class}: #{error.message}")
+        env["rack.errors"]&.puts("allocstats: no report could be given: #{error.class}: #{error.message[/.*/]}")
       rescue *FAILURES
         # A host that cannot log still gets its answer.
       end

@@ -49,7 +49,8 @@ static void *first_block(void *unused) {
 	return unused;
 }
 
-/* The switch is inherited, and Ruby sets it for itself; an allocator would set it before main. So begin anew without. */
+/* The switch is inherited, and Ruby sets it for itself; an allocator would set it before main. So begin anew without.
+ */
 static void begin_with_huge_pages(char **argv) {
 	if (argv[1] || !prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0)) return;
 	char *again[] = {argv[0], "again", NULL};

@@ -101,7 +101,8 @@ int main(int argc, char **argv) {
 	private_heap_init();
 	pthread_t threads[THREADS];
 	for (uintptr_t i = 0; i < THREADS; i++) {
-		if (pthread_create(&threads[i], NULL, busy_life, (void *)(i + 1)) != 0) return perror("pthread_create"), 1;
+		if (pthread_create(&threads[i], NULL, busy_life, (void *)(i + 1)) != 0)
+			return perror("pthread_create"), 1;
 	}
 	int failed = 0;
 	for (unsigned i = 0; i < forks && !failed; i++) failed = fork_once(i + 100);
@@ -110,7 +111,10 @@ int main(int argc, char **argv) {
 	for (unsigned i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
 	for (unsigned i = 0; i < SLOTS; i++) give_back(atomic_exchange(&slots[i], NULL));
 	uint64_t held = private_held(PRIVATE_readings);
-	if (held) return fprintf(stderr, "%llu bytes are counted as held, and all was given back\n", (unsigned long long)held), 1;
+	if (held)
+		return fprintf(stderr, "%llu bytes are counted as held, and all was given back\n",
+			       (unsigned long long)held),
+		       1;
 	printf("%s %s: %u forks\n", private_heap_allocator(), private_heap_version(), forks);
 	return failed;
 }

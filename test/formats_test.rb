@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+require "test_helper"
+
+class FormatsTest < Minitest::Test
+  Formats = AllocStats::Formats
+
+  def json(hash) = JSON.parse(Formats::Json.generate(hash))
+
+  def test_json_keeps_keys_order_and_null
+    assert_equal({"b" => nil, "a" => 1, "c" => [nil, "x"], "d" => {"1" => true}}, json(b: nil, a: 1, c: [nil, :x], d: {1 => true}))
+    assert_equal ["b", "a"], json(b: 1, a: 2).keys
+  end
+
+  def test_json_keeps_bytes_whole
+    assert_equal 2**63, json(bytes: 2**63)["bytes"]
+  end
+
+  def test_json_has_null_for_a_number_that_is_none
+    assert_equal [nil, nil, 0.5], json(a: [Float::NAN, Float::INFINITY, 0.5])["a"]
+  end
+
+  def test_json_has_times_in_utc
+    assert_equal "2026-01-02T03:04:05.250Z", json(a: Time.new(2026, 1, 2, 4, 4, 5.25, "+01:00"))["a"]
+  end
+
+  def test_an_odd_name_does_not_cost_the_document
+    names = ["/tmp/\xFF".b, "/tmp/\xFF", "/tmp/\xE9".dup.force_encoding("ISO-8859-1"), "/tmp/\u00e9".dup.force_encoding("US-ASCII"), "/tmp/\u00e9".b]
+
+    assert_equal ["/tmp/\uFFFD", "/tmp/\uFFFD", "/tmp/\u00e9", "/tmp/\u00e9", "/tmp/\u00e9"], json(a: names)["a"]
+    assert_equal({"\uFFFD" => 1}, json("\xFF" => 1))
+  end
+
+  def test_units_line_up
+    shown = [0, 1023, 1024, 1536 * 1024, 200 << 20, 3 << 30, 5 << 40].map { |bytes| Formats::Units.bytes(bytes) }
+
+    assert_equal ["      0 B  ", "   1023 B  ", "    1.0 KiB", "    1.5 MiB", "  200.0 MiB", "   3.00 GiB", "5120.00 GiB"], shown
+    assert_equal [11], shown.map(&:length).uniq
+  end
+
+  def test_shares_line_up
+    assert_equal ["  0.0 %", " 33.3 %", "100.0 %"], [0, 1, 3].map { |part| Formats::Units.percent(part, 3) }
+    assert_equal " " * 7, Formats::Units.percent(1, 0)
+  end
+
+  def test_counts_have_their_thousands_apart
+    assert_equal ["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map { |count| Formats::Units.count(count) }
+  end
+
+  def test_bars_are_in_proportion
+    bar = Formats::Bar.new(width: 10)
+
+    assert_equal ["", "▏", "█████", "██████████", "██████████"], [0, 0.0001, 0.5, 1, 7].map { |share| bar.draw(share) }
+    assert_equal "███▎", bar.draw(0.33)
+    assert_equal "█████░░░░░", bar.gauge(0.5)
+  end
+
+  def test_bars_of_ascii_are_in_proportion
+    bar = Formats::Bar.new(width: 10, unicode: false)
+
+    assert_equal ["", "#", "#####", "##########"], [0, 0.0001, 0.5, 7].map { |share| bar.draw(share) }
+    assert_equal "#####.....", bar.gauge(0.5)
+  end
+end

@@ -1,0 +1,170 @@
+# frozen_string_literal: true
+
+require "test_helper"
+
+class LedgerTest < Minitest::Test
+  MB = 1 << 20
+
+  def assert_sums(ledger)
+    assert_operator ledger.rss, :>, MB
+    assert_equal ledger.rss, ledger.layers.sum { |layer| layer.bytes || 0 }
+    ledger.layers.each { |layer| assert_operator layer.bytes || 0, :>=, 0, layer.name }
+  end
+
+  def test_the_layers_sum_to_the_rss
+    assert_sums AllocStats.ledger
+    assert_sums AllocStats.ledger(census: true)
+  end
+
+  def test_the_rss_is_the_kernels
+    assert_in_delta AllocStats.sample.rss, AllocStats.ledger.rss, 4 * MB
+  end
+
+  TestAllocators.each do |entry|
+    define_method(:"test_sums_while_four_threads_allocate_under_#{entry.key}") do
+      skip entry.missing if entry.missing
+      ledgers = ChildProcess.ruby(<<~RUBY, allocator: entry, timeout: 120).value
+        stop = false
+        threads = Array.new(4) do |number|
+          Thread.new do
+            kept = []
+            until stop
+              kept << "x" * rand(1..100_000)
+              kept << Object.new
+              kept.shift(500) if kept.size > 1_000
+            end
+          end
+        end
+        ledgers = Array.new(40) { |i| sleep 0.01; AllocStats.ledger(census: (i % 10).zero?).to_h.slice(:rss, :layers, :reasons) }
+        stop = true
+        threads.each(&:join)
+        ledgers
+      RUBY
+      assert_equal 40, ledgers.size
+      ledgers.each do |ledger|
+        assert_operator ledger[:rss], :>, 10 * MB
+        assert_equal ledger[:rss], ledger[:layers].values.compact.sum
+        assert_operator ledger[:layers].values.compact.min, :>=, 0
+        malloc = ledger[:layers].values_at(:malloc, :malloc_live, :malloc_kept).compact.sum
+        assert_operator malloc, :>, 10 * MB
+      end
+    end
+  end
+
+  TestAllocators.each do |entry|
+    define_method(:"test_each_layer_grows_with_what_it_stands_for_under_#{entry.key}") do
+      skip entry.missing if entry.missing
+      grown = ChildProcess.ruby(<<~RUBY, allocator: entry, timeout: 120).value
+        require "tempfile"
+        require "fiddle"
+        def growth(*layers)
+          before = AllocStats.ledger(census: true)
+          kept = yield
+          after = AllocStats.ledger(census: true)
+          $kept = [$kept, kept]
+          layers.sum { |layer| (after[layer] || 0) - (before[layer] || 0) }
+        end
+        AllocStats.ledger(census: true)
+        queue = Queue.new
+        dive = ->(depth) { depth.zero? ? queue.pop : [depth].each { dive.(depth - 1) } }
+        threads = []
+        {
+          objects: growth(:ruby_heap_live) { Array.new(300_000) { Object.new } },
+          strings: growth(:malloc_live, :malloc) { Array.new(2_000) { "x" * 10_000 } },
+          stacks: growth(:stacks) { threads = Array.new(8) { Thread.new { dive.(1_000) } }; sleep 0.05 until threads.all? { |t| t.status == "sleep" } },
+          stacks_known: !AllocStats.ledger[:stacks].nil?,
+          files: growth(:files) do
+            file = Tempfile.new
+            file.write("x" * 20_000_000)
+            file.flush
+            mmap = Fiddle::Function.new(Fiddle.dlopen(nil)["mmap"], [Fiddle::TYPE_VOIDP, Fiddle::TYPE_SIZE_T, Fiddle::TYPE_INT, Fiddle::TYPE_INT, Fiddle::TYPE_INT, Fiddle::TYPE_LONG], Fiddle::TYPE_VOIDP)
+            address = mmap.call(nil, 20_000_000, 1, 2, file.fileno, 0)
+            pointer = Fiddle::Pointer.new(address.to_i, 20_000_000)
+            (0...20_000_000).step(4096) { |at| pointer[at] }
+            file
+          end
+        }
+      RUBY
+      assert_operator grown[:objects], :>, 300_000 * 40 * 0.9
+      assert_operator grown[:strings], :>, 20_000_000 * 0.8
+      assert_operator grown[:stacks], :>, 8 * 128 * 1024 if grown[:stacks_known]
+      assert_includes 19_000_000..22_000_000, grown[:files]
+    end
+  end
+
+  def test_live_bytes_on_glibc_are_asked_for_by_a_census
+    code = "[AllocStats.ledger, AllocStats.ledger(census: true)].map { |ledger| [ledger.layers.map(&:name), ledger.reasons] }"
+    cheap, dear = ChildProcess.ruby(code, allocator: TestAllocators["glibc"]).value
+    assert_includes cheap[0], "malloc"
+    refute_includes cheap[0], "malloc_live"
+    assert_match(/census/, cheap[1][:malloc_live])
+    assert_includes dear[0], "malloc_live"
+    assert_includes dear[0], "malloc_kept"
+    refute_includes dear[0], "malloc"
+    refute_includes dear[1], :malloc_live
+  end
+
+  def test_layers_are_named_and_defined
+    ledger = AllocStats.ledger
+    names = ledger.layers.map(&:name)
+    assert_equal names.uniq, names
+    assert_equal AllocStats::Ledger::DEFINITIONS.keys & names, names
+    ledger.layers.each { |layer| assert_operator layer.definition.length, :>, 20 }
+    assert_equal ledger.layers.first.bytes, ledger[names.first]
+    error = assert_raises(AllocStats::UnknownName) { ledger[:stack] }
+    assert_match(/stacks/, error.message)
+    assert_raises(AllocStats::UnknownName) { ledger[nil] }
+  end
+
+  def test_it_is_a_value
+    ledger = AllocStats.ledger
+    assert_predicate ledger, :frozen?
+    assert_predicate ledger.layers, :frozen?
+    assert_predicate ledger.reasons, :frozen?
+    assert_equal ledger.rss, ledger.to_h[:rss]
+    assert_equal ledger.layers.to_h { |layer| [layer.name, layer.bytes] }, ledger.to_h[:layers]
+    assert_match(/\A#<AllocStats::Ledger rss=\d+ ruby_heap_live=/, ledger.inspect)
+  end
+
+  def test_what_cannot_be_told_is_nil_and_its_bytes_are_in_other
+    layers, reasons, rss = ChildProcess.ruby(<<~RUBY, options: ["-W:no-experimental"]).value
+      ractor = Ractor.new { Ractor.receive }
+      ledger = AllocStats.ledger
+      ractor.send(1)
+      [ledger.to_h[:layers], ledger.reasons, ledger.rss]
+    RUBY
+    assert_nil layers.fetch(:ruby_heap_live)
+    assert_nil layers.fetch(:ruby_heap_free)
+    assert_match(/Ractor/, reasons[:ruby_heap_live])
+    assert_equal rss, layers.values.compact.sum
+  end
+
+  def test_without_smaps_there_is_a_reason_instead_of_a_ledger
+    rss, layers, reasons = ChildProcess.ruby(<<~RUBY).value
+      AllocStats.ledger
+      Process.setrlimit(:NOFILE, 64)
+      kept = []
+      begin
+        loop { kept << File.open("/dev/null") }
+      rescue Errno::EMFILE
+      end
+      ledger = AllocStats.ledger
+      kept.each(&:close)
+      [ledger.rss, ledger.layers, ledger.reasons]
+    RUBY
+    assert_nil rss
+    assert_empty layers
+    assert_match(/Too many open files/, reasons[:rss])
+  end
+
+  def test_a_forked_child_has_a_ledger_of_its_own
+    sum = ChildProcess.ruby(<<~RUBY).value
+      reader, writer = IO.pipe
+      fork { ledger = AllocStats.ledger; writer.puts(ledger.layers.sum { |layer| layer.bytes || 0 } - ledger.rss) }
+      Process.wait
+      writer.close
+      reader.read.to_i
+    RUBY
+    assert_equal 0, sum
+  end
+end
