@@ -48,15 +48,15 @@ static void take_line(const char *line, const char *file, int version, struct cg
 		if (!text) continue;
 		bool good = parse_value(text, i, &values[i].number);
 		values[i].reading = (struct reading){
-		        .status = good ? STATUS_OK : STATUS_MALFORMED,
-		        .line = good ? 0 : number,
+			.status = good ? STATUS_OK : STATUS_MALFORMED,
+			.line = good ? 0 : number,
 		};
 	}
 }
 
 /* Reads one file into all figures that stand in it. */
 static void read_file(
-        const char *root, const char *folder, const char *file, int version, struct cgroup_value *values) {
+	const char *root, const char *folder, const char *file, int version, struct cgroup_value *values) {
 	struct line_reader reader;
 	const char *line;
 	line_reader_open(&reader, root, folder, file);
@@ -71,7 +71,6 @@ static void read_file(
 
 static void read_values(const char *root, struct cgroup *out) {
 	const char *last = NULL;
-	for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) out->values[i].reading.status = STATUS_UNSUPPORTED;
 	for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) {
 		const char *file = file_of(i, out->version);
 		if (!file || (last && strcmp(file, last) == 0)) continue;
@@ -127,7 +126,7 @@ static void consider_limit(const struct cgroup_value *value, unsigned levels_up,
 
 /* The smallest of one limit from the charged group up to the mount point. */
 static void climb(const char *root, const struct cgroup *cgroup, const struct cgroup_place *place,
-        enum cgroup_figure figure, struct cgroup_limit *out) {
+	enum cgroup_figure figure, struct cgroup_limit *out) {
 	char folder[PATH_MAX];
 	unsigned levels_up = 0;
 	const char *file = file_of(figure, cgroup->version);
@@ -169,7 +168,6 @@ static void read_pressure(const char *root, const struct cgroup_place *unified, 
 	struct line_reader reader;
 	const char *line;
 
-	out->pressure.reading = (struct reading){.status = STATUS_UNSUPPORTED};
 	if (unified->folder[0] == '\0') return;
 	strcpy(out->pressure_path, out->version == 2 ? out->path : unified->folder);
 	line_reader_open(&reader, root, out->pressure_path, "memory.pressure");
@@ -185,10 +183,20 @@ static void read_pressure(const char *root, const struct cgroup_place *unified, 
 	out->pressure.reading = line_reader_close(&reader);
 }
 
+/* So that whatever is not read is absent, and not a zero that was read well. */
+static void clear(struct cgroup *out) {
+	memset(out, 0, sizeof *out);
+	for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) out->values[i].reading.status = STATUS_UNSUPPORTED;
+	out->limit.value.reading.status = STATUS_UNSUPPORTED;
+	out->high.value.reading.status = STATUS_UNSUPPORTED;
+	out->swap_limit.value.reading.status = STATUS_UNSUPPORTED;
+	out->pressure.reading.status = STATUS_UNSUPPORTED;
+}
+
 void cgroup_read(const char *root, struct cgroup *out) {
 	const struct cgroup_place *place = &out->places.memory_v1;
 
-	memset(out, 0, sizeof *out);
+	clear(out);
 	cgroup_places_find(root, &out->places, &out->membership, &out->mounts);
 	if (find_charged(root, &out->places.memory_v1, out->path)) {
 		out->version = 1;

@@ -156,34 +156,37 @@ static unsigned least(unsigned a, unsigned b) {
 	return a < b ? a : b;
 }
 
-/* Levenshtein's distance. */
-static unsigned changes_between(const char *one, size_t one_length, const char *other, size_t other_length) {
+/* Levenshtein's distance, or `enough` for all that are not below it. */
+static unsigned changes_between(
+	const char *one, size_t one_length, const char *other, size_t other_length, unsigned enough) {
 	unsigned row[MALLCTL_LONGEST_NAME + 1];
 	for (size_t j = 0; j <= other_length; j++) row[j] = (unsigned)j;
 	for (size_t i = 1; i <= one_length; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
+		unsigned diagonal = row[0], fewest = row[0] = (unsigned)i;
 		for (size_t j = 1; j <= other_length; j++) {
 			unsigned above = row[j];
 			row[j] = least(diagonal + (one[i - 1] != other[j - 1]), least(above, row[j - 1]) + 1);
+			fewest = least(fewest, row[j]);
 			diagonal = above;
 		}
+		if (fewest >= enough) return enough;
 	}
-	return row[other_length];
+	return least(row[other_length], enough);
 }
 
 const struct mallctl *mallctl_nearest(const char *name, size_t length) {
 	struct general_name general;
 	struct mallctl_name indices;
 	const struct mallctl *nearest = NULL;
-	unsigned fewest = MALLCTL_LONGEST_NAME;
 	if (!generalise(name, length, &general, &indices)) return NULL;
+	unsigned fewest = (unsigned)general.length / 3 + 4; /* a name that takes more is another name */
 	for (size_t i = 0; i < mallctl_count; i++) {
 		size_t entry_length = strlen(mallctls[i].name);
 		size_t at_least =
 			entry_length > general.length ? entry_length - general.length : general.length - entry_length;
 		if (at_least >= fewest) continue;
-		unsigned changes = changes_between(general.text, general.length, mallctls[i].name, entry_length);
+		unsigned changes =
+			changes_between(general.text, general.length, mallctls[i].name, entry_length, fewest);
 		if (changes >= fewest) continue;
 		fewest = changes;
 		nearest = &mallctls[i];

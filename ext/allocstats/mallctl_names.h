@@ -125,7 +125,7 @@ struct mallctl_name {
 /* STATUS_UNKNOWN_NAME when the table has no such name. */
 enum status mallctl_find(const char *name, size_t length, struct mallctl_name *out);
 
-/* The entry whose name takes the fewest changes to become this one; NULL for what is longer than any name. */
+/* The entry whose name takes the fewest changes to become this one; NULL where none comes near. */
 const struct mallctl *mallctl_nearest(const char *name, size_t length);
 
 /* One part of a name, between dots. */

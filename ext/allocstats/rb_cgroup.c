@@ -1,5 +1,5 @@
 /* AllocStats::Cgroup.read_files: what lib/allocstats/cgroup.rb builds its value object from. */
-#include "cgroup.h"
+#include "rb_cgroup.h"
 #include "private_heap.h"
 #include "rb_allocstats.h"
 #include "rb_reading.h"
@@ -64,7 +64,7 @@ static VALUE pressure_to_ruby(const struct cgroup *cgroup) {
 	return hash;
 }
 
-static VALUE cgroup_to_ruby(const struct cgroup *cgroup) {
+VALUE cgroup_to_ruby(const struct cgroup *cgroup) {
 	VALUE hash = rb_hash_new();
 	rb_hash_aset(hash, symbol("membership"), reading_to_ruby(&cgroup->membership));
 	rb_hash_aset(hash, symbol("mounts"), reading_to_ruby(&cgroup->mounts));
@@ -112,8 +112,8 @@ static VALUE cgroup_source_list(VALUE self) {
 	for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) {
 		const struct cgroup_source *source = &cgroup_sources[i];
 		rb_hash_aset(hash, symbol(source->name),
-		        rb_assoc_new(source_to_ruby(source->in[0].file, source->in[0].key),
-		                source_to_ruby(source->in[1].file, source->in[1].key)));
+			rb_assoc_new(source_to_ruby(source->in[0].file, source->in[0].key),
+				source_to_ruby(source->in[1].file, source->in[1].key)));
 	}
 	return hash;
 }

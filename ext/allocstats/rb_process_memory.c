@@ -6,6 +6,7 @@
 #include "private_heap.h"
 #include "process_memory.h"
 #include "rb_allocstats.h"
+#include "rb_cgroup.h"
 #include "rb_reading.h"
 
 #include <ruby/thread.h>
@@ -24,6 +25,9 @@ struct scan {
 	struct process_memory memory;
 	uint64_t heap_page_bytes; /* 0: Ruby's heap is not to be looked for */
 	uint64_t heap_pages;
+	struct cgroup *cgroup; /* NULL: the limits are not to be read */
+	struct reading machine;
+	uint64_t machine_bytes;
 };
 
 /* With the GVL, from inside the garbage collector's own walk: takes no Ruby object and nothing from malloc. */
@@ -53,10 +57,14 @@ static const char *claim_ruby_heap(struct scan *scan) {
 	return "ok";
 }
 
-/* Without the GVL. */
+/* Without the GVL, all in one go: beside busy threads, coming back to the GVL takes far longer than the reading. */
 static void *read_memory(void *data) {
 	struct scan *scan = data;
 	process_memory_read(&scan->request, &scan->memory);
+	if (scan->cgroup) {
+		cgroup_read(scan->request.root, scan->cgroup);
+		scan->machine = machine_memory_read(scan->request.root, &scan->machine_bytes);
+	}
 	return NULL;
 }
 
@@ -65,7 +73,7 @@ static VALUE figures_to_ruby(const struct mapping_figures *figures) {
 	for (unsigned i = 0; i < MAPPING_FIGURE_COUNT; i++) {
 		bool present = figures->present >> i & 1;
 		rb_hash_aset(
-		        hash, symbol(mapping_figure_descriptions[i].name), present ? ULL2NUM(figures->value[i]) : Qnil);
+			hash, symbol(mapping_figure_descriptions[i].name), present ? ULL2NUM(figures->value[i]) : Qnil);
 	}
 	return hash;
 }
@@ -85,6 +93,13 @@ static VALUE told_kinds_to_ruby(const struct process_memory *memory) {
 	return array;
 }
 
+static void add_limits(const struct scan *scan, VALUE hash) {
+	bool known = scan->machine.status == STATUS_OK;
+	rb_hash_aset(hash, symbol("cgroup"), cgroup_to_ruby(scan->cgroup));
+	rb_hash_aset(hash, symbol("machine"), reading_to_ruby(&scan->machine));
+	rb_hash_aset(hash, symbol("machine_memory"), known ? ULL2NUM(scan->machine_bytes) : Qnil);
+}
+
 static VALUE scan_to_ruby(const struct scan *scan, const char *ruby_heap) {
 	const struct process_memory *memory = &scan->memory;
 	VALUE hash = rb_hash_new();
@@ -102,6 +117,7 @@ static VALUE scan_to_ruby(const struct scan *scan, const char *ruby_heap) {
 	rb_hash_aset(hash, symbol("glibc"), reading_to_ruby(&memory->glibc));
 	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap));
 	rb_hash_aset(hash, symbol("ruby_heap_pages"), ULL2NUM(scan->heap_pages));
+	if (scan->cgroup) add_limits(scan, hash);
 	return hash;
 }
 
@@ -114,50 +130,33 @@ static VALUE run_scan(VALUE data) {
 
 /* An exception that another thread sent can arrive before the reading has taken the ranges over. */
 static VALUE free_scan(VALUE data) {
-	claims_free(&((struct scan *)data)->request.ruby_heap);
+	struct scan *scan = (struct scan *)data;
+	claims_free(&scan->request.ruby_heap);
+	private_free(PRIVATE_readings, scan->cgroup);
 	return Qnil;
 }
 
 /*
- * call-seq: scan(root, heap_page_bytes) -> Hash
+ * call-seq: scan(root, heap_page_bytes, limits) -> Hash, or nil without memory
  *
  * root is "" or a made tree's folder, heap_page_bytes the size of Ruby's heap pages, a power of two, or 0 for leaving
- * them aside.
+ * them aside; limits is whether to read the control group and the machine's memory as well.
  */
-static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes) {
+static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes, VALUE limits) {
 	(void)self;
 	struct scan scan = {
-	        .request = {.root = StringValueCStr(root)},
-	        .heap_page_bytes = NUM2ULL(heap_page_bytes),
+		.request = {.root = StringValueCStr(root)},
+		.heap_page_bytes = NUM2ULL(heap_page_bytes),
 	};
 	bool real = scan.request.root[0] == '\0';
 	scan.request.malloc_is_glibc = real && strcmp(allocator_current()->name, "glibc") == 0;
+	if (RTEST(limits)) {
+		scan.cgroup = private_alloc(PRIVATE_readings, sizeof *scan.cgroup);
+		if (!scan.cgroup) return Qnil;
+	}
 	VALUE hash = rb_ensure(run_scan, (VALUE)&scan, free_scan, (VALUE)&scan);
 	RB_GC_GUARD(root);
 	return hash;
-}
-
-struct machine {
-	const char *root;
-	struct reading reading;
-	uint64_t bytes;
-};
-
-/* Without the GVL. */
-static void *read_machine(void *data) {
-	struct machine *machine = data;
-	machine->reading = machine_memory_read(machine->root, &machine->bytes);
-	return NULL;
-}
-
-/* call-seq: machine_memory(root) -> [bytes or nil, reading] */
-static VALUE process_memory_machine(VALUE self, VALUE root) {
-	(void)self;
-	struct machine machine = {.root = StringValueCStr(root)};
-	rb_thread_call_without_gvl(read_machine, &machine, NULL, NULL);
-	RB_GC_GUARD(root);
-	bool known = machine.reading.status == STATUS_OK;
-	return rb_assoc_new(known ? ULL2NUM(machine.bytes) : Qnil, reading_to_ruby(&machine.reading));
 }
 
 /* => [[name, field, definition], ...] */
@@ -166,8 +165,8 @@ static VALUE descriptions_to_ruby(const struct mapping_description *descriptions
 	for (unsigned i = 0; i < count; i++) {
 		const char *field = descriptions[i].field;
 		rb_ary_push(array,
-		        rb_ary_new_from_args(3, symbol(descriptions[i].name), field ? rb_str_new_cstr(field) : Qnil,
-		                rb_str_new_cstr(descriptions[i].definition)));
+			rb_ary_new_from_args(3, symbol(descriptions[i].name), field ? rb_str_new_cstr(field) : Qnil,
+				rb_str_new_cstr(descriptions[i].definition)));
 	}
 	return array;
 }
@@ -184,8 +183,7 @@ static VALUE process_memory_kind_list(VALUE self) {
 
 void init_process_memory(VALUE module) {
 	VALUE class = rb_define_class_under(module, "ProcessMemory", rb_cObject);
-	rb_define_singleton_method(class, "scan", process_memory_scan, 2);
-	rb_define_singleton_method(class, "machine_memory", process_memory_machine, 1);
+	rb_define_singleton_method(class, "scan", process_memory_scan, 3);
 	rb_define_singleton_method(class, "figure_list", process_memory_figure_list, 0);
 	rb_define_singleton_method(class, "kind_list", process_memory_kind_list, 0);
 }

@@ -3,12 +3,13 @@
 module AllocStats
   # The settings of glibc's malloc that the environment gave when the process started: GLIBC_TUNABLES (the manual's
   # chapter "Tunables") and the older variables MALLOC_ARENA_MAX and so on, by the rules of glibc: GLIBC_TUNABLES goes
-  # before a variable; of one tunable the last value counts; what is no number, or out of bounds, is ignored, and so is
-  # everything in a process that runs with more rights than its user.
+  # before a variable; of one tunable the last value counts; what is out of bounds is ignored, and so is everything in a
+  # process that runs with more rights than its user.
   class GlibcTunables
-    # - `value` (Integer)
+    # - `value` (Integer, nil) nil for a text that is not wholly a number: versions of glibc differ in what they make of it
     # - `source` (String) "GLIBC_TUNABLES" or the variable's name
-    Tunable = Struct.new(:value, :source, keyword_init: true)
+    # - `text` (String) as it was given
+    Tunable = Struct.new(:value, :source, :text, keyword_init: true)
 
     MOST = (2**64) - 1
 
@@ -18,7 +19,7 @@ module AllocStats
       "glibc.malloc.arena_test" => [1, MOST, "MALLOC_ARENA_TEST"],
       "glibc.malloc.check" => [0, 3, "MALLOC_CHECK_"],
       "glibc.malloc.hugetlb" => [0, MOST, nil],
-      "glibc.malloc.mmap_max" => [-(2**31), (2**31) - 1, "MALLOC_MMAP_MAX_"],
+      "glibc.malloc.mmap_max" => [0, (2**31) - 1, "MALLOC_MMAP_MAX_"],
       "glibc.malloc.mmap_threshold" => [0, MOST, "MALLOC_MMAP_THRESHOLD_"],
       "glibc.malloc.mxfast" => [0, MOST, nil],
       "glibc.malloc.perturb" => [0, 255, "MALLOC_PERTURB_"],
@@ -44,7 +45,7 @@ module AllocStats
     # @param environment [#[]] variable => String or nil
     def initialize(environment, certain: true)
       @certain = certain
-      @tunables = NAMES.keys.to_h { |name| [name, from_variable(name, environment)] }.merge(from_tunables(environment[VARIABLE])).compact.freeze
+      @tunables = NAMES.keys.to_h { |name| [name, from_variable(name, environment)] }.merge(from_tunables(environment[VARIABLE].to_s.b)).compact.freeze
     end
 
     def certain?
@@ -70,19 +71,26 @@ module AllocStats
     end
 
     def from_tunables(text)
-      text.to_s.split(":").map { |entry| entry.split("=", 2) }.each_with_object({}) do |(name, value), found|
+      text.split(":").map { |entry| entry.split("=", 2) }.each_with_object({}) do |(name, value), found|
         tunable = tunable(name, value, VARIABLE) if NAMES.key?(name)
         found[name] = tunable if tunable
       end
     end
 
     def tunable(name, text, source)
+      return unless text
       least, most, = NAMES[name]
-      sign, digits = NUMBER.match(text.to_s)&.captures
+      value = number(text, most)
+      Tunable.new(value: value, source: source, text: text.dup.freeze).freeze if value.nil? || value.between?(least, most)
+    end
+
+    # As strtoul(3) reads it: what is too large becomes the largest, and below zero it goes on from the top.
+    def number(text, most)
+      sign, digits = NUMBER.match(text.b)&.captures
       return unless digits
-      value = Integer(digits) * ((sign == "-") ? -1 : 1)
-      value %= 2**64 if least.zero? && value.negative?
-      Tunable.new(value: value, source: source).freeze if value.between?(least, most)
+      value = [Integer(digits), MOST].min
+      return value unless sign == "-"
+      (most == MOST) ? -value % (MOST + 1) : -value
     end
   end
 end

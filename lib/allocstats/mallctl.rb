@@ -25,15 +25,19 @@ module AllocStats
       def stats
         raise Unsupported, "malloc_stats is jemalloc's: #{Allocator.bound_name} runs this process" unless Allocator.bound_name == :jemalloc
 
-        require "json"
         _, text, = Census.account
-        # jemalloc 5.3.0 prints one option twice, which newer versions of json refuse unless told otherwise
+        parse(text)
+      end
+
+      private
+
+      # jemalloc 5.3.0 prints one option twice, which newer versions of json refuse unless told otherwise.
+      def parse(text)
+        require "json"
         JSON.parse(text, allow_duplicate_key: true).fetch("jemalloc")
       rescue JSON::ParserError, KeyError => error
         raise Error, "jemalloc gave statistics that are no JSON (#{error.message.lines.first&.strip})"
       end
-
-      private
 
       def no_string(given) = raise(UnknownName, "a mallctl name is a String, not of #{given}")
 

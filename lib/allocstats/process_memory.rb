@@ -75,7 +75,8 @@ module AllocStats
     #   only names are evidence
     def self.read(root: "")
       root = Reason.root(root)
-      new(scan(root, heap_page_bytes), Cgroup.read(root: root), machine_memory(root), root: root)
+      facts = scan(root, heap_page_bytes, true) || raise(Error, "there is no memory for reading the control group's files")
+      new(facts, Cgroup.new(facts[:cgroup], root: root), root: root)
     end
 
     # The size of a page of Ruby's heap; 0 where this Ruby does not tell.
@@ -84,14 +85,14 @@ module AllocStats
       (bytes.is_a?(Integer) && bytes.positive? && (bytes & (bytes - 1)).zero?) ? bytes : 0
     end
 
-    def initialize(scan, cgroup, machine, root: "")
+    def initialize(scan, cgroup, root: "")
       @root = root
       @scan = scan
       @cgroup = cgroup
       @reasons = {}
       take_figures
       @kinds = find_kinds&.freeze
-      @limit = find_limit(*machine)&.freeze
+      @limit = find_limit(@scan[:machine_memory], @scan[:machine])&.freeze
       @reasons.freeze
       @scan = nil
       freeze

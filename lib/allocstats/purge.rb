@@ -23,6 +23,9 @@ module AllocStats
     # The readings and this object themselves touch some pages: less than this is not called released.
     NOISE = 128 * 1024
 
+    # For a sentence.
+    ABLE = "glibc, jemalloc, mimalloc and tcmalloc"
+
     # The step that purges the extension's own heap.
     PRIVATE_HEAP = "private heap"
 
@@ -76,7 +79,7 @@ module AllocStats
 
     def outcome_reason
       case outcome
-      when :noop then "#{Allocator.bound_name} cannot be purged; #{Purge.able} can"
+      when :noop then "#{Allocator.bound_name} cannot be purged; #{ABLE} can"
       when :nothing then released ? "no pages were free to be returned" : "the resident set cannot be read"
       end
     end
@@ -86,8 +89,5 @@ module AllocStats
       missed = threads.fetch(:busy, 0) + threads.fetch(:unreachable, 0)
       "#{missed} of #{threads.values.sum} other threads were not asleep and keep theirs until their next safe point" if missed.positive?
     end
-
-    # The allocators that can, for a sentence.
-    def self.able = "glibc, jemalloc, mimalloc and tcmalloc"
   end
 end

@@ -178,6 +178,12 @@ TEST(without_a_memory_controller_there_is_no_version) {
 	struct cgroup *cgroup = read_made("0::/\n", "41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
 	CHECK_EQUAL(0, cgroup->version);
 	CHECK_STRING("", cgroup->path);
+	for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) {
+		CHECK_EQUAL(STATUS_UNSUPPORTED, cgroup->values[i].reading.status);
+	}
+	CHECK_EQUAL(STATUS_UNSUPPORTED, cgroup->limit.value.reading.status);
+	CHECK_EQUAL(STATUS_UNSUPPORTED, cgroup->high.value.reading.status);
+	CHECK_EQUAL(STATUS_UNSUPPORTED, cgroup->swap_limit.value.reading.status);
 	free(cgroup);
 	cgroup = read_made("0::/\n", ROOT_MOUNT);
 	CHECK_EQUAL(0, cgroup->version);

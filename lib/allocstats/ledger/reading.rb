@@ -13,7 +13,7 @@ module AllocStats
         @reasons = {}
         @bytes = {}
         @census = AllocStats.census if census && glibc?
-        @scan = ProcessMemory.scan("", ProcessMemory.heap_page_bytes)
+        @scan = ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
         @ruby_heap = RubyHeap.new
         @private_bytes = PrivateHeap.read.total

@@ -1,0 +1,59 @@
+# frozen_string_literal: true
+
+module AllocStats
+  # glibc's malloc_info(3) taken apart: what AllocStats.malloc_info answers, and what a census on glibc is made of.
+  #
+  # The text has a <heap> for each arena and then the sums. Free chunks are "fast", which wait in small lists to be taken
+  # as they are, and "rest"; the lists of each size tell how many of them there are. Chunks that wait in the threads'
+  # caches count as in use.
+  module MallocInfo
+    HEAP = %r{<heap nr="(\d+)">(.*?)</heap>}m
+    TOTAL = /<total type="(\w+)" count="(\d+)" size="(\d+)"/
+    SYSTEM = /<system type="(\w+)" size="(\d+)"/
+    SPACE = /<aspace type="(\w+)" size="(\d+)"/
+    SIZE = /<size from="(\d+)" to="(\d+)" total="(\d+)" count="(\d+)"/
+    UNSORTED = /<unsorted from="(\d+)" to="(\d+)" total="(\d+)" count="(\d+)"/
+
+    module_function
+
+    # @return [Hash] as AllocStats.malloc_info, without seconds
+    # @raise [ArgumentError] for a text of another kind
+    def parse(text)
+      arenas = text.scan(HEAP).map { |index, body| arena(Integer(index), body) }
+      mapped = text.sub(%r{.*</heap>}m, "").scan(TOTAL).assoc("mmap") or raise ArgumentError, "no sum of mmapped chunks"
+      {
+        arena_count: arenas.size,
+        system: arenas.sum { |row| row[:system] },
+        in_use: arenas.sum { |row| row[:in_use] },
+        free: arenas.sum { |row| row[:free] },
+        free_chunks: arenas.sum { |row| row[:free_chunks] },
+        mapped_blocks: {count: Integer(mapped[1]), bytes: Integer(mapped[2])},
+        arenas: arenas
+      }
+    end
+
+    def arena(index, body)
+      totals = body.scan(TOTAL).to_h { |type, count, size| [type, {count: Integer(count), bytes: Integer(size)}] }
+      system, space = sizes(body, SYSTEM), sizes(body, SPACE)
+      free = totals.values.sum { |total| total[:bytes] }
+      {
+        index: index, system: system.fetch("current"), system_peak: system["max"],
+        in_use: system["current"] - free, free: free, free_chunks: totals.values.sum { |total| total[:count] },
+        fast: totals.fetch("fast"), rest: totals.fetch("rest"),
+        address_space: space["total"], accessible: space["mprotect"], subheaps: space["subheaps"],
+        sizes: chunks(body, SIZE), unsorted: chunks(body, UNSORTED).first
+      }
+    end
+    private_class_method :arena
+
+    def sizes(body, pattern)
+      body.scan(pattern).to_h { |type, size| [type, Integer(size)] }
+    end
+    private_class_method :sizes
+
+    def chunks(body, pattern)
+      body.scan(pattern).map { |from, to, total, count| {from: Integer(from), to: Integer(to), bytes: Integer(total), count: Integer(count)} }
+    end
+    private_class_method :chunks
+  end
+end
