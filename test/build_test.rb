@@ -346,9 +346,13 @@ class ExtconfTest < BuildTest
     FileUtils.mkdir_p(build)
     script = File.join(gem_without_archives, "ext", "allocstats", "extconf.rb")
     command = before ? ["-rrbconfig", "-e", "#{before}; load ARGV.shift", script] : [script]
-    clean = ENV.keys.grep(/\AALLOCSTATS_|\ACC\z/).to_h { |name| [name, nil] }
-    stdout, stderr, status = Open3.capture3(clean.merge(env), RbConfig.ruby, *command, *arguments, chdir: build)
+    stdout, stderr, status = Open3.capture3(environment.merge(env), RbConfig.ruby, *command, *arguments, chdir: build)
     [stdout, stderr, status.success?]
+  end
+
+  # Without what the developer, or Bundler, has set for the process that runs the tests.
+  def environment
+    ENV.keys.grep(/\A(ALLOCSTATS_|RUBY|GEM_|BUNDLE|CC\z|MAKE)/).to_h { |name| [name, nil] }
   end
 
   # That it ends with one sentence, which matches.
@@ -496,7 +500,7 @@ class ExtconfTest < BuildTest
     assert_equal ["Init_allocstats"], `nm -D --defined-only #{extension}`.lines.map { |line| line.split.last }
     refute_match(/STATIC_TLS/, `readelf --dynamic --wide #{extension}`)
     FileUtils.cp(extension, File.join(gem_without_archives, "lib", "allocstats"))
-    output, status = Open3.capture2e({"MALLOC_CONF" => "abort_conf:true,nonsense:1"}, RbConfig.ruby, "-I#{gem_without_archives}/lib", "-rallocstats",
+    output, status = Open3.capture2e(environment.merge("MALLOC_CONF" => "abort_conf:true,nonsense:1"), RbConfig.ruby, "-I#{gem_without_archives}/lib", "-rallocstats",
       "-e", "AllocStats.sample; heap = AllocStats.private_heap; print heap.allocator, heap.version, heap.held.fetch(:samples).positive?")
     assert_equal ["jemalloc5.3.0true", true], [output, status.success?]
   end

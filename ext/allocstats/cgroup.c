@@ -92,7 +92,7 @@ static bool go_up(char *folder, const char *mount_point) {
 	char *slash = strrchr(folder, '/');
 	if (strlen(folder) <= strlen(mount_point) || !slash) return false;
 	*slash = '\0';
-	if (folder[0] == '\0') strcpy(folder, "/");
+	if (folder[0] == '\0') folder[0] = '/', folder[1] = '\0';
 	return true;
 }
 
@@ -102,7 +102,7 @@ static bool go_up(char *folder, const char *mount_point) {
  */
 static bool find_charged(const char *root, const struct cgroup_place *place, char path[PATH_MAX]) {
 	if (place->folder[0] == '\0') return false;
-	strcpy(path, place->folder);
+	memcpy(path, place->folder, PATH_MAX);
 	do {
 		if (has_file(root, path, "memory.stat")) return true;
 	} while (go_up(path, place->mount_point));
@@ -133,7 +133,7 @@ static void climb(const char *root, const struct cgroup *cgroup, const struct cg
 
 	*out = (struct cgroup_limit){.value.reading.status = STATUS_UNSUPPORTED};
 	if (!file) return;
-	strcpy(folder, cgroup->path);
+	memcpy(folder, cgroup->path, PATH_MAX);
 	out->value = cgroup->values[figure];
 	do {
 		struct cgroup_value values[CGROUP_FIGURE_COUNT] = {0};
@@ -169,7 +169,7 @@ static void read_pressure(const char *root, const struct cgroup_place *unified, 
 	const char *line;
 
 	if (unified->folder[0] == '\0') return;
-	strcpy(out->pressure_path, out->version == 2 ? out->path : unified->folder);
+	memcpy(out->pressure_path, out->version == 2 ? out->path : unified->folder, PATH_MAX);
 	line_reader_open(&reader, root, out->pressure_path, "memory.pressure");
 	while ((line = line_reader_next(&reader))) {
 		const char *some = text_after(line, "some "), *full = text_after(line, "full ");

@@ -83,7 +83,8 @@ static void consider_mount(struct cgroup_place *place, const char *mount_root, c
 	if (!copy(place->mount_point, mount_point) || !copy(place->folder, mount_point)) return;
 	place->is_below_mount = rest != NULL;
 	if (!rest || strcmp(rest, "/") == 0) return;
-	if (strlen(mount_point) + strlen(rest) < PATH_MAX) strcat(place->folder, rest);
+	size_t length = strlen(mount_point), more = strlen(rest);
+	if (length + more < PATH_MAX) memcpy(place->folder + length, rest, more + 1);
 }
 
 /* Cuts the next word off a text that blanks separate; NULL at its end. */
@@ -130,7 +131,7 @@ static struct reading read_mounts(const char *root, struct cgroup_places *out) {
 }
 
 void cgroup_places_find(
-        const char *root, struct cgroup_places *out, struct reading *membership, struct reading *mounts) {
+	const char *root, struct cgroup_places *out, struct reading *membership, struct reading *mounts) {
 	memset(out, 0, sizeof *out);
 	*membership = read_membership(root, out);
 	*mounts = read_mounts(root, out);

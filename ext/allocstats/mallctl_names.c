@@ -107,7 +107,7 @@ static bool generalise(const char *name, size_t length, struct general_name *out
 	size_t index;
 	indices->indices = 0;
 	for (out->length = 0; mallctl_next_part(&rest, name + length, &part); before = part) {
-		if (out->length > 0 && !append(out, ".", 1)) return false;
+		if (part.text > name && !append(out, ".", 1)) return false;
 		if (indices->indices < MALLCTL_INDICES && read_index(&part, &before, &index)) {
 			if (!append(out, placeholders[indices->indices], 3)) return false;
 			indices->index[indices->indices++] = index;
@@ -156,10 +156,17 @@ static unsigned least(unsigned a, unsigned b) {
 	return a < b ? a : b;
 }
 
+static size_t same_beginning(const char *one, const char *other) {
+	size_t same = 0;
+	while (one[same] && one[same] == other[same]) same++;
+	return same;
+}
+
 /* Levenshtein's distance, or `enough` for all that are not below it. */
 static unsigned changes_between(
 	const char *one, size_t one_length, const char *other, size_t other_length, unsigned enough) {
 	unsigned row[MALLCTL_LONGEST_NAME + 1];
+	if (one_length >= other_length + enough || other_length >= one_length + enough) return enough;
 	for (size_t j = 0; j <= other_length; j++) row[j] = (unsigned)j;
 	for (size_t i = 1; i <= one_length; i++) {
 		unsigned diagonal = row[0], fewest = row[0] = (unsigned)i;
@@ -181,12 +188,9 @@ const struct mallctl *mallctl_nearest(const char *name, size_t length) {
 	if (!generalise(name, length, &general, &indices)) return NULL;
 	unsigned fewest = (unsigned)general.length / 3 + 4; /* a name that takes more is another name */
 	for (size_t i = 0; i < mallctl_count; i++) {
-		size_t entry_length = strlen(mallctls[i].name);
-		size_t at_least =
-			entry_length > general.length ? entry_length - general.length : general.length - entry_length;
-		if (at_least >= fewest) continue;
-		unsigned changes =
-			changes_between(general.text, general.length, mallctls[i].name, entry_length, fewest);
+		size_t same = same_beginning(general.text, mallctls[i].name);
+		const char *left = general.text + same, *entry_left = mallctls[i].name + same;
+		unsigned changes = changes_between(left, strlen(left), entry_left, strlen(entry_left), fewest);
 		if (changes >= fewest) continue;
 		fewest = changes;
 		nearest = &mallctls[i];

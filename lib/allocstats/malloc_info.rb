@@ -6,12 +6,16 @@ module AllocStats
   # The text has a <heap> for each arena and then the sums. Free chunks are "fast", which wait in small lists to be taken
   # as they are, and "rest"; the lists of each size tell how many of them there are. Chunks that wait in the threads'
   # caches count as in use.
+  #
+  # A chunk's size has flags in its lowest three bits, which malloc_info counts as bytes (1 a chunk in the main arena, 5 in
+  # the others, fast ones apart); here they are taken off, which makes the sums those of mallinfo2.
   module MallocInfo
     HEAP = %r{<heap nr="(\d+)">(.*?)</heap>}m
     TOTAL = /<total type="(\w+)" count="(\d+)" size="(\d+)"/
     SYSTEM = /<system type="(\w+)" size="(\d+)"/
     SPACE = /<aspace type="(\w+)" size="(\d+)"/
     SIZE = /<size from="(\d+)" to="(\d+)" total="(\d+)" count="(\d+)"/
+    FLAGS = 7
     UNSORTED = /<unsorted from="(\d+)" to="(\d+)" total="(\d+)" count="(\d+)"/
 
     module_function
@@ -33,26 +37,37 @@ module AllocStats
     end
 
     def arena(index, body)
-      totals = body.scan(TOTAL).to_h { |type, count, size| [type, {count: Integer(count), bytes: Integer(size)}] }
-      system, space = sizes(body, SYSTEM), sizes(body, SPACE)
-      free = totals.values.sum { |total| total[:bytes] }
+      system, space = by_type(body, SYSTEM), by_type(body, SPACE)
+      sizes, unsorted = chunks(body, SIZE), chunks(body, UNSORTED)
+      fast, rest = free_chunks(body, (sizes + unsorted).sum { |row| row[:count] * row.delete(:flags) })
+      free = fast[:bytes] + rest[:bytes]
       {
         index: index, system: system.fetch("current"), system_peak: system["max"],
-        in_use: system["current"] - free, free: free, free_chunks: totals.values.sum { |total| total[:count] },
-        fast: totals.fetch("fast"), rest: totals.fetch("rest"),
+        in_use: system["current"] - free, free: free, free_chunks: fast[:count] + rest[:count], fast: fast, rest: rest,
         address_space: space["total"], accessible: space["mprotect"], subheaps: space["subheaps"],
-        sizes: chunks(body, SIZE), unsorted: chunks(body, UNSORTED).first
+        sizes: sizes, unsorted: unsorted.first
       }
     end
     private_class_method :arena
 
-    def sizes(body, pattern)
+    def free_chunks(body, flags)
+      totals = body.scan(TOTAL).to_h { |type, count, size| [type, {count: Integer(count), bytes: Integer(size)}] }
+      rest = totals.fetch("rest")
+      [totals.fetch("fast"), rest.merge(bytes: rest[:bytes] - flags)]
+    end
+    private_class_method :free_chunks
+
+    def by_type(body, pattern)
       body.scan(pattern).to_h { |type, size| [type, Integer(size)] }
     end
-    private_class_method :sizes
+    private_class_method :by_type
 
     def chunks(body, pattern)
-      body.scan(pattern).map { |from, to, total, count| {from: Integer(from), to: Integer(to), bytes: Integer(total), count: Integer(count)} }
+      body.scan(pattern).map { |numbers|
+        from, to, total, count = numbers.map { |number| Integer(number) }
+        flags = to & FLAGS
+        {from: flags.zero? ? from : from & ~FLAGS, to: to - flags, bytes: total - flags * count, count: count, flags: flags}
+      }
     end
     private_class_method :chunks
   end

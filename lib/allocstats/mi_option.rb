@@ -66,6 +66,10 @@ module AllocStats
         name.start_with?("deprecated_")
       end
 
+      def deprecated
+        Mimalloc.numbering.keys.select { |name| deprecated?(name) }.map(&:name)
+      end
+
       def unnumbered
         "#{OwnLanguage.title} does not tell how its options are numbered, and allocstats does not know it: " \
           "it knows #{versions([[nil, *KNOWN["verbose"].spans[0][1, 2]]])} and 3.0.0 to 3.1.6, and from 3.2.6 on mimalloc tells it"
@@ -73,7 +77,7 @@ module AllocStats
 
       def absent(name, present)
         title = OwnLanguage.title
-        return Unsupported.new("#{title} has deprecated #{name} and ignores it") if Mimalloc.numbering.key?(:"deprecated_#{name.delete_prefix("deprecated_")}")
+        return Unsupported.new("#{title} has deprecated #{name} and ignores it") if deprecated.include?("deprecated_#{name.delete_prefix("deprecated_")}")
         spans = (SAME.find { |names| names.include?(name) } || [name]).filter_map { |other| KNOWN[other]&.spans }.flatten(1)
         return UnknownName.among("option of mimalloc", name, present.keys) if spans.empty?
         Unsupported.new("#{title} has no option #{name}: #{versions(spans)} have it")

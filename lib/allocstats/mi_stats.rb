@@ -16,21 +16,21 @@ module AllocStats
 
     # key => {current:, peak:, total:}
     LEVELS = %i[
-      reserved committed page_committed allocated malloc_normal malloc_huge malloc_requested
+      reserved committed page_committed allocated malloc_normal malloc_large malloc_huge
       pages pages_abandoned segments segments_abandoned segments_cache threads heaps theaps
     ].freeze
 
     # key => Integer, all since the start
     COUNTERS = %i[
       reset purged mmap_calls commit_calls reset_calls purge_calls arena_count arena_purges
-      malloc_normal_count malloc_huge_count malloc_guarded_count
+      malloc_requested malloc_normal_count malloc_huge_count malloc_guarded_count
       pages_extended pages_retire page_searches page_searches_count
       pages_reclaim_on_alloc pages_reclaim_on_free pages_reabandon_full pages_unabandon_busy_wait
     ].freeze
 
     # Those that a build without statistics (MI_STAT=0) leaves at 0, or only adds to, or only takes from.
     OF_BLOCKS = %i[
-      malloc_normal malloc_huge malloc_requested malloc_normal_count malloc_huge_count
+      malloc_normal malloc_large malloc_huge malloc_requested malloc_normal_count malloc_huge_count
       page_committed pages_extended pages_retire
     ].freeze
 
@@ -49,7 +49,7 @@ module AllocStats
     def self.read
       OwnLanguage.demand("mi_stats")
       format, text, seconds = Census.account
-      parse(format, text).merge(process: Mimalloc.process_info, seconds: seconds)
+      {version: Allocator.bound_version}.merge(parse(format, text), process: Mimalloc.process_info, seconds: seconds)
     rescue ArgumentError, KeyError, NoMethodError, TypeError => error
       raise Error, "mimalloc gave statistics that allocstats does not understand (#{format}: #{error.message.lines.first&.strip})"
     end

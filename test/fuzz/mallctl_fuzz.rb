@@ -55,7 +55,7 @@ class MallctlFuzz < Fuzzing::Target
   # What can be set is asked for as often as all the rest.
   def of_table(random)
     @settable ||= @names.reject { |name| @entries[name].access == :read }
-    name = ((random.rand(2).zero?) ? @settable : @names).sample(random: random)
+    name = (random.rand(2).zero? ? @settable : @names).sample(random: random)
     (MAKING.include?(name) && random.rand(ONE_IN) > 0) ? "version" : name
   end
 

@@ -44,8 +44,8 @@ module Fuzzing
     Dir.glob("*_fuzz.rb", base: FOLDER).map { |file| file.delete_suffix("_fuzz.rb") }.sort
   end
 
-  def target(name)
-    require File.join(FOLDER, "#{name}_fuzz")
+  def target(name, folder = FOLDER)
+    require File.join(folder, "#{name}_fuzz")
     Object.const_get("#{name.split("_").map(&:capitalize).join}Fuzz")
   end
 
@@ -55,12 +55,12 @@ module Fuzzing
   end
 
   # The process works in an empty folder of its own, and notes each call in a file before it makes it.
-  def run(name, allocator:, seed:, seconds:, tries: nil, env: {})
+  def run(name, allocator:, seed:, seconds:, tries: nil, env: {}, targets: FOLDER)
     Dir.mktmpdir("allocstats-fuzz-") do |folder|
       notebook = File.join(folder, "last call")
       result = ChildProcess.ruby("Fuzzing::Session.new(*ARGV).run", allocator: allocator, env: env, check: false,
         require: ["allocstats", __FILE__], options: ["-I#{File.dirname(__dir__)}", "-W0"], timeout: seconds * 3 + 60, chdir: folder,
-        arguments: [name, seed, seconds, tries.to_i, notebook].map(&:to_s))
+        arguments: [name, targets, seed, seconds, tries.to_i, notebook].map(&:to_s))
       outcome(result, notebook)
     rescue ChildProcess::TimedOut
       Outcome.new(tries: 0, failure: "hung; the last call was #{last_call(notebook)}")
@@ -79,8 +79,8 @@ module Fuzzing
 
   # What runs in the child process.
   class Session
-    def initialize(name, seed, seconds, tries, notebook)
-      @target = Fuzzing.target(name).new
+    def initialize(name, targets, seed, seconds, tries, notebook)
+      @target = Fuzzing.target(name, targets).new
       @random = Random.new(Integer(seed))
       @seconds = Float(seconds)
       @most = tries.to_i.zero? ? Float::INFINITY : tries.to_i
@@ -148,7 +148,7 @@ module Fuzzing
       when 1 then bytes.insert(random.rand(bytes.size + 1), random.rand(32..126).chr)
       when 2 then bytes[random.rand(bytes.size)] = random.rand(1..255).chr(Encoding::UTF_8)
       when 3 then bytes = bytes.split(/(?<=[._])/).shuffle(random: random).join
-      when 4 then bytes = bytes * random.rand(0..3)
+      when 4 then bytes *= random.rand(0..3)
       else bytes = bytes.byteslice(0, random.rand(bytes.bytesize + 1)).scrub
       end
       bytes

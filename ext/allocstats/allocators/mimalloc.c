@@ -23,6 +23,7 @@ static struct {
 	bool (*stats_get)(void *);
 	char *(*stats_get_json)(size_t, char *);
 	void (*stats_print_out)(void (*)(const char *, void *), void *);
+	void (*stats_merge)(void);
 	void (*collect)(bool force);
 	struct mimalloc_layout layout;
 } mimalloc;
@@ -43,6 +44,7 @@ static bool bind(const struct loaded_object *owner) {
 	BIND(mimalloc.stats_get, owner, "mi_stats_get");
 	BIND(mimalloc.stats_get_json, owner, "mi_stats_get_json");
 	BIND(mimalloc.stats_print_out, owner, "mi_stats_print_out");
+	BIND(mimalloc.stats_merge, owner, "mi_stats_merge");
 	BIND(mimalloc.collect, owner, "mi_collect");
 	if (!mimalloc.version) return false;
 	learn_layout();
@@ -100,8 +102,10 @@ static void append_to_text(const char *string, void *text) {
 	text_append_string(text, string);
 }
 
+/* The text has this thread's counts in it; for JSON before 3.2 they have to be added to the sums first. */
 static enum status account(struct text *out) {
 	if (mimalloc.stats_get_json) {
+		if (mimalloc.stats_merge) mimalloc.stats_merge();
 		if (!text_reserve(out, LONGEST_JSON)) return STATUS_NO_MEMORY;
 		if (!mimalloc.stats_get_json(LONGEST_JSON, out->bytes)) return STATUS_UNREADABLE;
 		out->length = strnlen(out->bytes, LONGEST_JSON);

@@ -57,7 +57,7 @@ module AllocStats
       def limit
         here = level_limit(:limit)
         above, = @facts[:values].fetch(:hierarchical_limit)
-        return here unless above.is_a?(Integer) && (here.nil? || above < here.first)
+        return here if !above.is_a?(Integer) || (here && here.first <= above)
         @reasons.delete(:limit)
         [above, "hierarchical_memory_limit of #{folder(0)}/memory.stat"]
       end

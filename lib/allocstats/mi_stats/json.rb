@@ -7,7 +7,8 @@ module AllocStats
     # mi_stats_get_json: 1.9.2, 2.2.2, 3.0.3 and later. Each member of mi_stats_t is there under its name, as a number or
     # as {total, peak, current}; members that later versions bring are passed on.
     module Json
-      TOTALS_ONLY = %w[reset purged].freeze
+      # Levels in some versions, of which all but the total means nothing.
+      TOTALS_ONLY = %w[reset purged malloc_requested].freeze
       ABOUT = %w[stat_version version mimalloc_version process].freeze
       # Members that some version has and never counts.
       IDLE = %w[arena_rollback_count].freeze
@@ -23,7 +24,7 @@ module AllocStats
         version = plain_version(root.fetch("mimalloc_version"))
         stats = NONE.merge(members(root.except(*ABOUT, *IDLE, *(OF_3 if version < 30_000))), bins: bins(root, "malloc_bins"), page_bins: bins(root, "page_bins"))
         stats = stats.merge(allocated: nil) if layout < FIRST_LAYOUT_WITH_ALLOCATED
-        {source: :json, rounded: false, version: version, layout: layout}.merge(stats)
+        {source: :json, rounded: false}.merge(stats)
       rescue JSON::ParserError => error
         raise ArgumentError, error.message
       end

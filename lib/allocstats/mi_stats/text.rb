@@ -15,7 +15,7 @@ module AllocStats
       NAMES = {
         "reserved" => :reserved, "committed" => :committed, "reset" => :reset, "purged" => :purged,
         "touched" => :page_committed, "segments" => :segments, "pages" => :pages, "threads" => :threads,
-        "normal" => :malloc_normal, "huge" => :malloc_huge, "malloc req" => :malloc_requested,
+        "normal" => :malloc_normal, "large" => :malloc_large, "huge" => :malloc_huge, "malloc req" => :malloc_requested,
         "mmaps" => :mmap_calls, "mmap calls" => :mmap_calls, "commits" => :commit_calls, "commit" => :commit_calls,
         "resets" => :reset_calls, "purges" => :purge_calls, "purge" => :purge_calls, "arenas" => :arena_count,
         "guarded" => :malloc_guarded_count, "extended" => :pages_extended, "noretire" => :pages_retire,
@@ -43,9 +43,7 @@ module AllocStats
           key = NESTED[[above, row[:name]]] || NAMES[row[:name]]
           stats[key] = value(key, cells(row[:cells])) if key
         end
-        # without a row of small blocks it is a build without statistics, whose count of pages is only taken from in 2.x
-        stats[:pages] = nil if stats[:malloc_normal].nil? && stats[:segments]
-        {source: :text, rounded: true, version: nil, layout: nil}.merge(stats, bins: bins)
+        {source: :text, rounded: true}.merge(stats, bins: bins)
       end
 
       def value(key, cells)

@@ -1,0 +1,56 @@
+# frozen_string_literal: true
+
+# AllocStats.mallopt with its names, changed ones and odd objects, and values in and out of range; never with unsafe:
+# true. Between the calls the process goes on allocating, with whatever was set.
+class MalloptFuzz < Fuzzing::Target
+  Call = Struct.new(:arguments) do
+    def inspect = "AllocStats.mallopt(#{arguments.map(&:inspect).join(", ")})"
+  end
+
+  MOST_BLOCKS = 2000
+
+  def self.allocators = [TestAllocators["glibc"]]
+
+  def self.environments = [{}, {"MALLOC_ARENA_MAX" => "2", "GLIBC_TUNABLES" => "glibc.malloc.tcache_count=0"}]
+
+  def initialize
+    super
+    @options = AllocStats.mallopt_catalogue
+    @names = @options.keys.map(&:name)
+    @blocks = []
+  end
+
+  def attempt(random)
+    name = name(random)
+    option = @options[name.to_sym] if @names.include?(name)
+    Call.new([name, value(option, random)])
+  end
+
+  def perform(call)
+    @blocks.clear if @blocks.size > MOST_BLOCKS
+    @blocks << ("x" * (call.hash % 200_000))
+    AllocStats.mallopt(*call.arguments)
+    true
+  end
+
+  # mallopt does not read: what it was last given stands for it.
+  def settings = @options.keys.each_index.to_h { |index| [@names[index], AllocStats::Glibc.mallopt_remembered(index)] }
+
+  private
+
+  def name(random)
+    case random.rand(10)
+    when 0..6 then @names.sample(random: random)
+    when 7 then Fuzzing::Values.mutated(@names.sample(random: random), random)
+    when 8 then Fuzzing::Values.junk(random)
+    else Fuzzing::Values.any(random)
+    end
+  end
+
+  # Often one that the option takes, and the ends of what it takes.
+  def value(option, random)
+    return Fuzzing::Values.any(random) unless option && random.rand(3) > 0
+    range = option.range
+    [range.begin, range.end, range.begin - 1, range.end + 1, random.rand(range)].sample(random: random)
+  end
+end
