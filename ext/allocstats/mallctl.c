@@ -248,7 +248,7 @@ static void encode(struct mallctl_form form, const struct mallctl_value *value, 
 
 /* "arena.<i>.initialized" is a snapshot, which is brought up to date here. */
 static bool is_idle(const struct mallctl_target *target) {
-	struct mallctl_value initialized;
+	struct mallctl_value initialized = {.boolean = false};
 	const char *name = target->name.entry->name;
 	bool of_arena = strncmp(name, "arena.<i>.", 10) == 0 || strncmp(name, "stats.arenas.<i>.", 17) == 0;
 	return of_arena && mallctl_refresh() == STATUS_OK &&
@@ -365,7 +365,7 @@ struct mallctl_range mallctl_range(const struct mallctl *entry) {
 /* The automatic arenas come to life when they are first used; others once they are created, until they are destroyed.
  */
 bool mallctl_takes(const struct mallctl *entry, uint64_t value) {
-	struct mallctl_value initialized;
+	struct mallctl_value initialized = {.boolean = false};
 	if (entry->fits != MALLCTL_FITS_ARENA || value < read_count("opt.narenas")) return true;
 	return mallctl_refresh() == STATUS_OK && read_own("arena.0.initialized", (size_t)value, &initialized) &&
 	       initialized.boolean;

@@ -106,6 +106,7 @@ static bool generalise(const char *name, size_t length, struct general_name *out
 	const char *rest = name;
 	size_t index;
 	indices->indices = 0;
+	out->text[0] = '\0';
 	for (out->length = 0; mallctl_next_part(&rest, name + length, &part); before = part) {
 		if (part.text > name && !append(out, ".", 1)) return false;
 		if (indices->indices < MALLCTL_INDICES && read_index(&part, &before, &index)) {

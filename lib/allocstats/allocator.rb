@@ -26,10 +26,17 @@ module AllocStats
     # Looks at the process as it is now. Takes some hundred microseconds, more where many libraries are loaded.
     def self.detect
       new(
-        name: bound_name, version: bound_version, ownership: ownership, proof: proof,
+        name: bound_name, version: bound_version, ownership: readable(ownership), proof: proof,
         capabilities: capabilities, preload: Preload.new(loaded: loaded_objects, secure: secure_execution?)
       )
     end
+
+    # A path is bytes, and need not be text in this locale.
+    def self.readable(ownership)
+      ownership[:objects].each { |object| object[:path] = object[:path].scrub }
+      ownership
+    end
+    private_class_method :readable
 
     def initialize(name:, version:, ownership:, proof:, capabilities:, preload:)
       @name = name

@@ -58,8 +58,9 @@ module AllocStats
       @environment["LD_PRELOAD"] || ENV["LD_PRELOAD"]
     end
 
+    # Environments are bytes: what is no text in this locale is shown with marks in its place, and names nothing loaded.
     def entries(list)
-      list.to_s.split(SEPARATORS).reject(&:empty?)
+      list.to_s.dup.force_encoding(Encoding.find("filesystem")).scrub.split(SEPARATORS).reject(&:empty?)
     end
 
     def listed(source, list)
