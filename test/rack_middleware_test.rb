@@ -56,6 +56,20 @@ class RackMiddlewareTest < Minitest::Test
     assert_equal objects_of(1) { middleware.call(env) }, objects_of(10_000) { middleware.call(env) }
   end
 
+  def test_the_end_of_a_request_honours_a_purge
+    entry = TestAllocators["mimalloc-3.6.0"]
+    skip entry.missing if entry.missing
+    left = ChildProcess.ruby(<<~RUBY, allocator: entry).value
+      middleware = AllocStats::Rack::Middleware.new(->(env) { env["raise"] ? raise(IOError) : [200, {}, []] })
+      [{"PATH_INFO" => "/"}, {"PATH_INFO" => "/", "raise" => true}].map do |env|
+        AllocStats::Purge.ask_threads
+        middleware.call(env) rescue nil
+        AllocStats.safe_point
+      end
+    RUBY
+    assert_equal [false, false], left
+  end
+
   private
 
   # Objects allocated while the block runs that often, those of the counting included.

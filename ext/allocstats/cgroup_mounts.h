@@ -21,6 +21,6 @@ struct cgroup_places {
 
 /* Says how reading /proc/self/cgroup and /proc/self/mountinfo below root went. */
 void cgroup_places_find(
-        const char *root, struct cgroup_places *out, struct reading *membership, struct reading *mounts);
+	const char *root, struct cgroup_places *out, struct reading *membership, struct reading *mounts);
 
 #endif

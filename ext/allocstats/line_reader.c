@@ -39,7 +39,7 @@ bool line_reader_open(struct line_reader *reader, const char *root, const char *
 	reader->skipping = false;
 	reader->begin = reader->end = 0;
 	if (!append(path, &length, root) || !append(path, &length, folder) || !append(path, &length, "/") ||
-	        !append(path, &length, file))
+		!append(path, &length, file))
 		return refuse(reader, ENAMETOOLONG);
 
 	/* O_NONBLOCK: in a tree that somebody made, the file may be a pipe that nobody writes to. */
@@ -130,7 +130,7 @@ static bool parse_number(const char **cursor, unsigned base, uint64_t *out) {
 	uint64_t number = 0;
 	for (; digit_value(*text) < base; text++) {
 		if (__builtin_mul_overflow(number, base, &number) ||
-		        __builtin_add_overflow(number, digit_value(*text), &number))
+			__builtin_add_overflow(number, digit_value(*text), &number))
 			return false;
 	}
 	if (text == *cursor) return false;

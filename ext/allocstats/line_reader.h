@@ -17,7 +17,7 @@ struct reading {
 	enum status status;
 	int error; /* errno where the status is STATUS_UNREADABLE, otherwise 0 */
 	uint64_t
-	        line; /* where the status is STATUS_MALFORMED: the line that was not understood; 0: the file is empty */
+		line; /* where the status is STATUS_MALFORMED: the line that was not understood; 0: the file is empty */
 };
 
 enum { LINE_READER_LONGEST = 8192 }; /* a path of 4096 bytes, octal escapes and the numbers before it fit mostly */

@@ -28,18 +28,22 @@ bool mallctl_available(void) {
 	return jemalloc.to_mib && jemalloc.by_mib;
 }
 
+enum {
+	NAMES = sizeof((const char *const[]){
+#define MALLCTL(name, ...) (name),
+#include "mallctls.def"
+#undef MALLCTL
+		}) /
+		sizeof(char *)
+};
+
 /* Names are resolved once, with 0 for every index: `state` says whether the others are filled in. */
 enum resolution { UNRESOLVED, RESOLVING, RESOLVED };
-static struct {
+static struct resolved_name {
 	atomic_int state;
 	size_t length;
 	size_t mib[MALLCTL_DEPTH];
-} resolved[
-#define MALLCTL(name, ...) +1
-	0
-#include "mallctls.def"
-#undef MALLCTL
-];
+} resolved[NAMES];
 
 void mallctl_use(const struct mallctl_functions *functions) {
 	mallctl_available();
@@ -74,7 +78,7 @@ static int resolve_first_of_each(const struct mallctl *entry, struct mallctl_tar
 static int resolve(struct mallctl_target *target) {
 	const struct mallctl *entry = target->name.entry;
 	if (!in_table(entry)) return ask_for_mib(entry->name, target);
-	__typeof__(&*resolved) kept = &resolved[entry - mallctls];
+	struct resolved_name *kept = &resolved[entry - mallctls];
 	if (atomic_load_explicit(&kept->state, memory_order_acquire) == RESOLVED) {
 		target->length = kept->length;
 		memcpy(target->mib, kept->mib, sizeof kept->mib);
@@ -104,7 +108,7 @@ static bool read_own(const char *name, size_t index, struct mallctl_value *out) 
 }
 
 static size_t read_count(const char *name) {
-	struct mallctl_value value;
+	struct mallctl_value value = {.natural = 0};
 	return read_own(name, 0, &value) ? (size_t)value.natural : 0;
 }
 
@@ -301,12 +305,12 @@ static bool are_equal(struct mallctl_form form, const struct mallctl_value *one,
 	if (form.kind == MALLCTL_STRING) return one->string && other->string && strcmp(one->string, other->string) == 0;
 	encode(form, one, &a);
 	encode(form, other, &b);
-	return memcmp(&a, &b, sizeof a) == 0;
+	return a.pair[0] == b.pair[0];
 }
 
 /* jemalloc notes some settings before it acts on them, and does not take the note back when that fails. */
 static void undo(struct mallctl_target *target, const struct mallctl_value *before) {
-	struct mallctl_value now;
+	struct mallctl_value now = {.natural = 0};
 	if (call(target, &now, NULL) != 0) return;
 	if (!are_equal(mallctl_types[target->name.entry->type].given, before, &now)) call(target, NULL, before);
 }

@@ -106,7 +106,6 @@ static bool generalise(const char *name, size_t length, struct general_name *out
 	const char *rest = name;
 	size_t index;
 	indices->indices = 0;
-	out->text[0] = '\0';
 	for (out->length = 0; mallctl_next_part(&rest, name + length, &part); before = part) {
 		if (part.text > name && !append(out, ".", 1)) return false;
 		if (indices->indices < MALLCTL_INDICES && read_index(&part, &before, &index)) {
@@ -146,7 +145,7 @@ static const struct mallctl *find_entry(const char *name) {
 }
 
 enum status mallctl_find(const char *name, size_t length, struct mallctl_name *out) {
-	struct general_name general;
+	struct general_name general = {.length = 0};
 	out->entry = NULL;
 	if (memchr(name, '\0', length) || !generalise(name, length, &general, out)) return STATUS_UNKNOWN_NAME;
 	out->entry = find_entry(general.text);
@@ -183,7 +182,7 @@ static unsigned changes_between(
 }
 
 const struct mallctl *mallctl_nearest(const char *name, size_t length) {
-	struct general_name general;
+	struct general_name general = {.length = 0};
 	struct mallctl_name indices;
 	const struct mallctl *nearest = NULL;
 	if (!generalise(name, length, &general, &indices)) return NULL;

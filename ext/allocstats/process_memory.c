@@ -48,7 +48,8 @@ void process_memory_read(struct process_memory_request *request, struct process_
 	void *block = private_alloc(PRIVATE_readings, 1);
 
 	*out = (struct process_memory){0};
-	out->rollup = smaps_rollup_read(request->root, &out->whole);
+	out->rollup.status = STATUS_UNSUPPORTED;
+	if (!request->without_rollup) out->rollup = smaps_rollup_read(request->root, &out->whole);
 	out->smaps = smaps_read(request->root, &mappings);
 	if (out->smaps.status == STATUS_OK) {
 		mappings_classify(&mappings, real && request->malloc_is_glibc);

@@ -137,12 +137,12 @@ static VALUE free_scan(VALUE data) {
 }
 
 /*
- * call-seq: scan(root, heap_page_bytes, limits) -> Hash, or nil without memory
+ * call-seq: scan(root, heap_page_bytes, whole) -> Hash, or nil without memory
  *
  * root is "" or a made tree's folder, heap_page_bytes the size of Ruby's heap pages, a power of two, or 0 for leaving
- * them aside; limits is whether to read the control group and the machine's memory as well.
+ * them aside; whole is whether to read smaps_rollup, the control group and the machine's memory as well.
  */
-static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes, VALUE limits) {
+static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes, VALUE whole) {
 	(void)self;
 	struct scan scan = {
 		.request = {.root = StringValueCStr(root)},
@@ -150,7 +150,8 @@ static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes, 
 	};
 	bool real = scan.request.root[0] == '\0';
 	scan.request.malloc_is_glibc = real && strcmp(allocator_current()->name, "glibc") == 0;
-	if (RTEST(limits)) {
+	scan.request.without_rollup = !RTEST(whole);
+	if (RTEST(whole)) {
 		scan.cgroup = private_alloc(PRIVATE_readings, sizeof *scan.cgroup);
 		if (!scan.cgroup) return Qnil;
 	}

@@ -56,9 +56,9 @@ static bool has_resident_bytes(const struct mapping *mapping) {
 
 static struct remainder whole_of(const struct mapping *mapping) {
 	return (struct remainder){
-	        .figures = mapping->figures,
-	        .weight = has_resident_bytes(mapping) ? mapping->figures.value[MAPPING_FIGURE_rss]
-	                                              : mapping->end - mapping->start,
+		.figures = mapping->figures,
+		.weight = has_resident_bytes(mapping) ? mapping->figures.value[MAPPING_FIGURE_rss]
+						      : mapping->end - mapping->start,
 	};
 }
 
@@ -69,7 +69,7 @@ static uint64_t weight_of(const struct mapping *mapping, uint64_t start, uint64_
 }
 
 void residency_divide(const struct mappings *mappings, const struct claims *claims, residency_counter count,
-        struct mapping_figures kinds[MAPPING_KIND_COUNT]) {
+	struct mapping_figures kinds[MAPPING_KIND_COUNT]) {
 	size_t next = 0;
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];

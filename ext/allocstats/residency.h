@@ -45,6 +45,6 @@ uint64_t residency_count(uint64_t start, uint64_t end);
  * are divided in the proportion of the resident bytes, or of the extent where nothing is resident.
  */
 void residency_divide(const struct mappings *mappings, const struct claims *claims, residency_counter count,
-        struct mapping_figures kinds[MAPPING_KIND_COUNT]);
+	struct mapping_figures kinds[MAPPING_KIND_COUNT]);
 
 #endif

@@ -34,6 +34,8 @@ module AllocStats
 
     def header
       @header ||= File.binread(path, HEADER_BYTES) || ""
+    rescue SystemCallError
+      @header = ""
     end
   end
 end

@@ -19,5 +19,11 @@ module AllocStats
         mount AllocStats::Rack::Endpoint.new(allow: options.allow || AllocStats::Rack::Loopback) => options.path, :as => :allocstats if options.path
       end
     end
+
+    # Requests and jobs run inside the application's executor: their end is where a thread gives back what a purge has
+    # asked of it.
+    initializer "allocstats.safe_point" do |app|
+      app.executor.to_complete { AllocStats.safe_point }
+    end
   end
 end

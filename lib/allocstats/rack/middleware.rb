@@ -7,7 +7,8 @@ module AllocStats
     #   use AllocStats::Rack::Middleware                                   # at /allocator
     #   use AllocStats::Rack::Middleware, path: "/internal/allocator", allow: ->(env) { ... }
     #
-    # What it costs the other requests is one comparison of strings and no object.
+    # The end of each request is a safe point: a purge that was asked for meanwhile also gives back what the allocator keeps
+    # for this thread. What both cost the other requests is one comparison of strings, one of numbers, and no object.
     class Middleware
       # path:: where it answers, beginning with a slash; the other options are the Endpoint's
       def initialize(app, path: "/allocator", **options)
@@ -20,6 +21,8 @@ module AllocStats
 
       def call(env)
         env["PATH_INFO"]&.start_with?(@path) ? dispatch(env) : @app.call(env)
+      ensure
+        AllocStats.safe_point
       end
 
       private
