@@ -26,8 +26,7 @@ static void claim_private_heap(
 	out->told_kinds |= 1u << MAPPING_KIND_private_heap;
 }
 
-/* Finds who holds what. The malloc's ranges are the weaker claim: where Ruby's pages are its blocks, they are Ruby's.
- */
+/* Finds who holds what. malloc's is the weaker claim: where Ruby's pages are blocks of malloc, they are Ruby's. */
 static void claim(const struct mappings *mappings, const void *block, struct process_memory_request *request,
 	struct process_memory *out) {
 	struct claims *claims = &request->ruby_heap, heaps = {0};

@@ -10,8 +10,8 @@
 #include "residency_stacks.h"
 
 struct process_memory_request {
-	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
 	const char *root;    /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
+	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
 	bool malloc_is_glibc;    /* glibc's malloc serves this process, so its headers may be looked for */
 	struct claims ruby_heap; /* pages of Ruby's heap; taken over, and freed, by process_memory_read */
 };

@@ -48,8 +48,8 @@ enum mapping_trait {
 	MAPPING_NAMELESS = 32, /* anonymous, and the last column is empty */
 	MAPPING_BRK = 64,      /* [heap]: what brk(2) gave */
 	MAPPING_NAMED = 128,   /* `kind` is what mapping_names.def says of its name */
-	MAPPING_NO_HUGE = 512, /* VmFlags nh: without huge pages, as the private heap and stacks are */
 	MAPPING_GUARDED = 256, /* VmFlags gu: guard pages lie inside it, by madvise(MADV_GUARD_INSTALL) */
+	MAPPING_NO_HUGE = 512, /* VmFlags nh: without huge pages, as the private heap and stacks are */
 };
 
 struct mapping {
