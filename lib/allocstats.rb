@@ -8,12 +8,12 @@ if AllocStats.supported?
   require_relative "allocstats/after_fork"
   require_relative "allocstats/allocator"
   require_relative "allocstats/census"
-  require_relative "allocstats/cgroup" if File.exist?(File.join(__dir__, "allocstats/cgroup.rb")) # TEMPORARY
+  require_relative "allocstats/cgroup"
   require_relative "allocstats/mallctl"
   require_relative "allocstats/measurement"
   require_relative "allocstats/private_heap"
   require_relative "allocstats/purge"
-  require_relative "allocstats/process_memory" if File.exist?(File.join(__dir__, "allocstats/process_memory.rb")) # TEMPORARY
+  require_relative "allocstats/process_memory"
   require_relative "allocstats/sample"
 end
 
