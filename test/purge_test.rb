@@ -26,7 +26,7 @@ class PurgeTest < Minitest::Test
       assert alive
       [purge, again].each do |result|
         assert_equal "released", result[:outcome]
-        assert_operator result[:released], :>, 25_000_000
+        assert_operator result[:released], :>, 5_000_000
         assert_equal result[:before][:rss] - result[:after][:rss], result[:released]
         assert_operator result[:after][:rss], :<, 110_000_000
         assert_operator result[:seconds], :>, 0
@@ -35,9 +35,10 @@ class PurgeTest < Minitest::Test
       end
     end
 
+    next unless entry.name == :mimalloc # the others are purged with the options they have
+
     define_method("test_#{entry.key}_leaves_the_options_as_they_were") do
       skip entry.missing if entry.missing
-      skip "only a purge of mimalloc touches options" unless entry.name == :mimalloc
       before, after, in_child = ChildProcess.ruby(<<~RUBY, allocator: entry, require: %w[allocstats fiddle]).value
         get = Fiddle::Function.new(Fiddle::Handle::DEFAULT["mi_option_get"], [Fiddle::TYPE_INT], Fiddle::TYPE_LONG)
         options = -> { (0..24).map { |number| get.call(number) } + [get.call(44)] }
