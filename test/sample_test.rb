@@ -25,10 +25,14 @@ class SampleTest < Minitest::Test
   end
 
   def test_refresh_reads_anew_into_the_same_object
-    sample = AllocStats.sample
-    faults = sample.minor_faults
-    assert_same sample, sample.refresh
-    assert_operator sample.minor_faults, :>, faults
+    same, risen = ChildProcess.ruby(<<~RUBY).value
+      sample = AllocStats.sample
+      faults = sample.minor_faults
+      kept = Array.new(100) { "x" * 500_000 }
+      [sample.refresh.equal?(sample), sample.minor_faults - faults]
+    RUBY
+    assert same
+    assert_operator risen, :>, 100
   end
 
   def test_rss_agrees_with_the_kernels_own_page
@@ -114,13 +118,18 @@ class SampleTest < Minitest::Test
   end
 
   def test_a_copy_stands_alone
-    sample = AllocStats.sample
-    copy = sample.dup
-    before = copy.minor_faults
-    sample.refresh
-    assert_equal before, copy.minor_faults
-    sample.close
-    assert_equal before, copy.minor_faults
+    copied, later, after_close, refreshed = ChildProcess.ruby(<<~RUBY).value
+      sample = AllocStats.sample
+      copy = sample.dup
+      copied = copy.minor_faults
+      kept = Array.new(100) { "x" * 500_000 }
+      refreshed = sample.refresh.minor_faults
+      later = copy.minor_faults
+      sample.close
+      [copied, later, copy.minor_faults, refreshed]
+    RUBY
+    assert_equal [copied, copied], [later, after_close]
+    assert_operator refreshed, :>, copied
   end
 
   def test_a_frozen_sample_can_be_read_and_not_refreshed
