@@ -35,7 +35,10 @@ module AllocStats
   autoload :Preload, "allocstats/preload"
   autoload :Rack, "allocstats/rack"
   autoload :Report, "allocstats/report"
+  autoload :Settings, "allocstats/settings"
   autoload :StartEnvironment, "allocstats/start_environment"
+  autoload :Tuner, "allocstats/tuner"
+  autoload :Tuning, "allocstats/tuning"
   autoload :TcmallocProperty, "allocstats/tcmalloc_property"
 
   class << self
@@ -90,9 +93,9 @@ module AllocStats
     # What speaks of the thread ("thread.arena") speaks of the native thread that calls. Reading what jemalloc takes
     # snapshots of ("stats...", "epoch") takes a new one first: 12 us with some ten arenas; other reading, well under 1.
     #
-    # A value has the type of AllocStats.mallctls: Integer, true or false, String; pointers are Integers. Writing answers
-    # what was before, nil where that cannot be read; what jemalloc made of it (it rounds sizes) is seen by reading again.
-    # Reading keeps the GVL; writing and acting, which may purge, release it.
+    # A value has the type of AllocStats.mallctls: Integer, true or false, String; pointers are Integers. Writing
+    # answers what was before, nil where that cannot be read; what jemalloc made of it (it rounds sizes) is seen by
+    # reading again. Reading keeps the GVL; writing and acting, which may purge, release it.
     # @param type [String, Symbol] for a name that AllocStats.mallctls has not: "size_t", "bool", ... (with unsafe: true)
     # @param unsafe [Boolean] also call what can crash the process
     # @raise [Unsupported] on another allocator, or where the running jemalloc has no such name
@@ -146,7 +149,7 @@ module AllocStats
     # All options of the running mimalloc, without the deprecated ones.
     # @return [Hash{Symbol => Integer}] name => value
     def mi_options
-      MiOption.all.transform_values(&:value)
+      MiOption.all("mi_options").transform_values(&:value)
     end
 
     # What the options of the running mimalloc are: number, unit, range, and when a change acts.
@@ -157,34 +160,35 @@ module AllocStats
 
     # mimalloc's statistics, under the same keys on every version; nil for what the version or the build does not count
     # (MiStats says which). Bytes are `reserved` (address space), `committed`, `page_committed` (of pages in use),
-    # `malloc_normal`, `malloc_large` (until 2.1 apart), `malloc_huge` and `allocated` (blocks); the others are counts. Each is {current:, peak:, total:},
-    # `total` all that was ever added; `reset` and `purged` (bytes given back), `malloc_requested`, the numbers of calls
-    # and the like are Integers. `threads` has the main thread in it from 3.2.6 on. `bins` has a row for each size class that was used:
-    # {size:, page_size:, current:, peak:, total:} in blocks, `page_bins` in pages.
+    # `malloc_normal`, `malloc_large` (until 2.1 apart), `malloc_huge` and `allocated` (blocks); the others are counts.
+    # Each is {current:, peak:, total:}, `total` all that was ever added; `reset` and `purged` (bytes given back),
+    # `malloc_requested`, the numbers of calls and the like are Integers. `threads` has the main thread in it from
+    # 3.2.6 on. `bins` has a row for each size class that was used: {size:, page_size:, current:, peak:, total:} in
+    # blocks, `page_bins` in pages.
     #
     # `source` is :json, and :text before 2.2.2 and 3.0.3: then `rounded` is true, and each number is rounded down to a
-    # tenth of the KiB, MiB or GiB that mimalloc prints. Adds this thread's counts to the sums first, where mimalloc lets
-    # it. Some hundred microseconds.
+    # tenth of the KiB, MiB or GiB that mimalloc prints. Adds this thread's counts to the sums first, where mimalloc
+    # lets it. Some hundred microseconds.
     # @return [Hash{Symbol => Object}]
     def mi_stats
       MiStats.read
     end
 
-    # mimalloc's own figures of the process: `elapsed_ms`, `user_ms` and `system_ms`, `committed` and `peak_committed` (its
-    # count), `peak_rss` and `page_faults` (the kernel's count, those that had to read). The current resident set, which
-    # mimalloc does not measure on Linux, is AllocStats.sample.rss.
+    # mimalloc's own figures of the process: `elapsed_ms`, `user_ms` and `system_ms`, `committed` and `peak_committed`
+    # (its count), `peak_rss` and `page_faults` (the kernel's count, those that had to read). The current resident set,
+    # which mimalloc does not measure on Linux, is AllocStats.sample.rss.
     # @return [Hash{Symbol => Integer}] bytes and milliseconds
     def mi_process_info
       OwnLanguage.demand("mi_process_info")
       Mimalloc.process_info
     end
 
-    # glibc's malloc_info(3), taken apart: `arena_count`; `system` (bytes that the arenas have of the kernel), `in_use` and
-    # `free` of them, `free_chunks`; `mapped_blocks` (large ones with a mapping each: {count:, bytes:}); and `arenas`, each
-    # with `index`, `system`, `system_peak`, `in_use`, `free`, `free_chunks`, `fast` and `rest` (the free chunks by kind),
-    # `address_space` and `accessible` of it, `subheaps` (of 64 MB of address space each; nil for the main arena, which has
-    # none), `sizes` (free chunks by size: {from:, to:, bytes:, count:}) and `unsorted`. What waits in the threads' caches
-    # counts as in use.
+    # glibc's malloc_info(3), taken apart: `arena_count`; `system` (bytes that the arenas have of the kernel), `in_use`
+    # and `free` of them, `free_chunks`; `mapped_blocks` (large ones with a mapping each: {count:, bytes:}); and
+    # `arenas`, each with `index`, `system`, `system_peak`, `in_use`, `free`, `free_chunks`, `fast` and `rest` (the
+    # free chunks by kind), `address_space` and `accessible` of it, `subheaps` (of 64 MB of address space each; nil for
+    # the main arena, which has none), `sizes` (free chunks by size: {from:, to:, bytes:, count:}) and `unsorted`. What
+    # waits in the threads' caches counts as in use.
     #
     # Walks all free chunks under the arenas' locks: 0.2 ms a megabyte of heap, `seconds` in all, without the GVL.
     # @return [Hash{Symbol => Object}]
@@ -196,9 +200,9 @@ module AllocStats
 
     # glibc's mallinfo2(3), of all arenas together: `arena` (bytes they have of the kernel), `ordblks` (free chunks),
     # `smblks` and `fsmblks` (how many and how many bytes of them are in fastbins), `hblks` and `hblkhd` (blocks with a
-    # mapping each, and their bytes), `uordblks` (bytes in use), `fordblks` (bytes free), `keepcost` (bytes at the end of
-    # the main heap that a trim would give back). `usmblks` is nil: glibc no longer counts it. Costs as much as malloc_info,
-    # `seconds` in all, without the GVL.
+    # mapping each, and their bytes), `uordblks` (bytes in use), `fordblks` (bytes free), `keepcost` (bytes at the end
+    # of the main heap that a trim would give back). `usmblks` is nil: glibc no longer counts it. Costs as much as
+    # malloc_info, `seconds` in all, without the GVL.
     # @return [Hash{Symbol => Integer}]
     # @raise [Unsupported] before glibc 2.33
     def mallinfo2
@@ -206,8 +210,8 @@ module AllocStats
       Glibc.mallinfo2.merge(usmblks: nil)
     end
 
-    # Sets one of the options of glibc's mallopt(3): :arena_max, :arena_test, :trim_threshold, :top_pad, :mmap_threshold,
-    # :mmap_max, :mxfast. What they are and which values they take, mallopt_catalogue says.
+    # Sets one of the options of glibc's mallopt(3): :arena_max, :arena_test, :trim_threshold, :top_pad,
+    # :mmap_threshold, :mmap_max, :mxfast. What they are and which values they take, mallopt_catalogue says.
     #
     #   AllocStats.mallopt(:trim_threshold, 128 * 1024)   # => nil: it was not set before
     #
@@ -219,8 +223,8 @@ module AllocStats
       Mallopt.fetch(name).set(value, unsafe: unsafe)
     end
 
-    # What is known of mallopt's options in this process: set through AllocStats, set by the environment when the process
-    # started, or, with a nil for both, glibc's own default.
+    # What is known of mallopt's options in this process: set through AllocStats, set by the environment when the
+    # process started, or, with a nil for both, glibc's own default.
     # @return [Hash{Symbol => Mallopt::Setting}]
     def mallopts
       OwnLanguage.demand("mallopts")
@@ -228,14 +232,15 @@ module AllocStats
       Mallopt.all.transform_values { |option| option.setting(tunables) }
     end
 
-    # What mallopt's options are, whichever allocator runs: range, meaning, and what sets them at the start of a process.
+    # What mallopt's options are, whichever allocator runs: range, meaning, and what sets them at the start of a
+    # process.
     # @return [Hash{Symbol => Mallopt}]
     def mallopt_catalogue
       Mallopt.all
     end
 
-    # The settings of glibc's malloc that the environment gave when the process started, by GLIBC_TUNABLES or the MALLOC_
-    # variables: "glibc.malloc.arena_max" => #<struct value=2, source="MALLOC_ARENA_MAX", text="2">.
+    # The settings of glibc's malloc that the environment gave when the process started, by GLIBC_TUNABLES or the
+    # MALLOC_ variables: "glibc.malloc.arena_max" => #<struct value=2, source="MALLOC_ARENA_MAX", text="2">.
     # @return [Hash{String => GlibcTunables::Tunable}]
     def glibc_tunables
       OwnLanguage.demand("glibc_tunables")
@@ -304,6 +309,33 @@ module AllocStats
     # @raise [Refused] inside of a purge
     def purge(gc: false, compact: false, threads: true)
       Purge.run(gc: gc, compact: compact, threads: threads)
+    end
+
+    # Sets options of the running allocator, by a profile or by the names they have there, and reads them back.
+    #
+    #   AllocStats.tune(:low_memory)
+    #   AllocStats.tune(:balanced, dirty_decay_ms: 500)
+    #   AllocStats.tune(**AllocStats.tune(purge_delay: 0).before)    # and back
+    #
+    # Everything is checked before the first option is set, and what was set is put back if a later one is not taken:
+    # an error has changed nothing. An option that is read when a process starts is no error: Tuning#failed has the
+    # environment that sets it, and Tuning#environment that of all options together. Tuned values hold in forked
+    # children; docs/tuning.md says what each option does and what the profiles were measured to give.
+    # @param profile [Symbol, nil] :low_memory, :balanced or :throughput
+    # @param options [Hash] name => value: opt.* of jemalloc, mi_option_t of mimalloc, mallopt of glibc, properties and
+    #   release_rate of tcmalloc
+    # @return [Tuning]
+    # @raise [UnknownName] for a name that no allocator has, [Unsupported] for one of another allocator or version
+    # @raise [InvalidValue, Refused] Refused for what can make malloc fail
+    def tune(profile = nil, **options)
+      Tuner.tune(profile, options)
+    end
+
+    # What the environment, or a file, asks of an allocator, and what came of it: of the one that runs and of those that
+    # do not. Milliseconds.
+    # @return [Settings] a list of what was asked, each with the value in force and its state
+    def settings
+      Settings.read
     end
 
     # @!method measure

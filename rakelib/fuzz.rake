@@ -19,8 +19,8 @@ task fuzz: :compile do
 
       outcome = Fuzzing.run(name, allocator: allocator, env: env, seed: seed, seconds: seconds, tries: tries)
       total += outcome.tries
-      raised = outcome.raised.to_h.map { |error, count| "#{error.to_s.delete_prefix("AllocStats::")} #{count}" }
-      puts "  #{name} under #{allocator} #{env.map { |pair| pair.join("=") }.join(" ")}: #{outcome.tries} tries, #{outcome.answered} answered, #{raised.join(", ")}"
+      said = outcome.failure ? "FAILED" : outcome.raised.map { |error, count| "#{error.to_s.delete_prefix("AllocStats::")} #{count}" }.join(", ")
+      puts "  #{name} under #{allocator} #{env.map { |pair| pair.join("=") }.join(" ")}: #{outcome.tries} tries, #{outcome.answered.to_i} answered, #{said}"
       "#{name} under #{allocator} #{env}: #{outcome.failure}" if outcome.failure
     }
   }

@@ -36,8 +36,8 @@ module MiOptionTests
   # Set by name in the environment, read by number.
   def test_what_the_environment_sets_is_read
     settable = answer("AllocStats.mi_option_catalogue.values.select { |option| option.kind == :live && option.unit != :switch }.map { |option| [option.name, option.unit, option.range.begin, option.range.end] }")
-    wanted = settable.to_h { |name, unit, least, most| [name.to_sym, [least + 1, most].min] }.reject { |name, _| name == :verbose }
-    env = wanted.to_h { |name, value| ["MIMALLOC_#{name.upcase}", settable.assoc(name.to_s)[1] == "KiB" ? "#{value}K" : value.to_s] }
+    wanted = settable.to_h { |name, unit, least, most| [name.to_sym, [least + 1, most].min] }.except(:verbose)
+    env = wanted.to_h { |name, value| ["MIMALLOC_#{name.upcase}", (settable.assoc(name.to_s)[1] == "KiB") ? "#{value}K" : value.to_s] }
     assert_equal wanted, answer("AllocStats.mi_options", env: env).slice(*wanted.keys)
   end
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GiB_IN_KiB = 1024 * 1024 };
+enum { GiB_IN_KiB = 1 << 20, TiB_IN_KiB = 1 << 30 };
 
 const struct mi_option_description mi_option_descriptions[] = {
 #define MI_OPTION(name, unit, least, most, kind, definition, ...)                                                      \

@@ -64,7 +64,9 @@ static VALUE mallinfo2(VALUE self) {
 	(void)self;
 	struct mallinfo_call call;
 	rb_thread_call_without_gvl(read_mallinfo, &call, NULL, NULL);
-	raise_unless_ok(call.status, "mallinfo2");
+	if (call.status == STATUS_UNSUPPORTED)
+		rb_raise(error_unsupported,
+			"mallinfo2 came with glibc 2.33, and this is older: malloc_info has the same sums");
 	VALUE hash = rb_hash_new();
 #define MALLINFO_FIGURE(name) rb_hash_aset(hash, symbol(#name), SIZET2NUM(call.figures.name));
 #include "mallinfo_figures.def"

@@ -6,7 +6,8 @@ module AllocStats
   # before a variable; of one tunable the last value counts; what is out of bounds is ignored, and so is everything in a
   # process that runs with more rights than its user.
   class GlibcTunables
-    # - `value` (Integer, nil) nil for a text that is not wholly a number: versions of glibc differ in what they make of it
+    # - `value` (Integer, nil) nil for a text that is not wholly a number: versions of glibc differ in what they make
+    #   of it
     # - `source` (String) "GLIBC_TUNABLES" or the variable's name
     # - `text` (String) as it was given
     Tunable = Struct.new(:value, :source, :text, keyword_init: true)

@@ -3,12 +3,12 @@
 module AllocStats
   # glibc's malloc_info(3) taken apart: what AllocStats.malloc_info answers, and what a census on glibc is made of.
   #
-  # The text has a <heap> for each arena and then the sums. Free chunks are "fast", which wait in small lists to be taken
-  # as they are, and "rest"; the lists of each size tell how many of them there are. Chunks that wait in the threads'
-  # caches count as in use.
+  # The text has a <heap> for each arena and then the sums. Free chunks are "fast", which wait in small lists to be
+  # taken as they are, and "rest"; the lists of each size tell how many of them there are. Chunks that wait in the
+  # threads' caches count as in use.
   #
-  # A chunk's size has flags in its lowest three bits, which malloc_info counts as bytes (1 a chunk in the main arena, 5 in
-  # the others, fast ones apart); here they are taken off, which makes the sums those of mallinfo2.
+  # A chunk's size has flags in its lowest three bits, which malloc_info counts as bytes (1 a chunk in the main arena,
+  # 5 in the others, fast ones apart); here they are taken off, which makes the sums those of mallinfo2.
   module MallocInfo
     HEAP = %r{<heap nr="(\d+)">(.*?)</heap>}m
     TOTAL = /<total type="(\w+)" count="(\d+)" size="(\d+)"/

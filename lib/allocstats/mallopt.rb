@@ -25,7 +25,7 @@ module AllocStats
       end
     end
 
-    KNOWN = Glibc.mallopt_descriptions.freeze
+    KNOWN = Ractor.make_shareable(Glibc.mallopt_descriptions)
 
     class << self
       # @return [Hash{Symbol => Mallopt}]
@@ -58,8 +58,8 @@ module AllocStats
     # @return [Integer, nil] what was set through AllocStats before
     # @raise [InvalidValue, ReadOnly, Refused] and nothing was changed
     def set(value, unsafe: false)
-      raise ReadOnly, "#{name} is ignored by glibc: #{definition}" if kind == :inert
-      raise Refused, "#{name} is refused: it is #{definition}; unsafe: true sets it all the same" if kind == :dangerous && !unsafe
+      raise ReadOnly, "glibc ignores #{name}, #{definition}" if kind == :inert
+      raise Refused, "#{name} can slow the process down beyond use (#{definition}); unsafe: true sets it all the same" if kind == :dangerous && !unsafe
       number = OwnLanguage.integer_in(range, :count, name, value)
       Glibc.mallopt_remembered(@index).tap { Glibc.mallopt(@index, number) }
     end

@@ -16,9 +16,10 @@ module AllocStats
   class MiOption
     Description = Struct.new(:name, :unit, :kind, :range, :definition, :spans, keyword_init: true)
 
-    KNOWN = Mimalloc.option_descriptions.to_h { |name, unit, kind, least, most, definition, spans|
-      [name.name, Description.new(name: name, unit: unit, kind: kind, range: least..most, definition: definition.freeze, spans: spans.each(&:freeze).freeze).freeze]
-    }.freeze
+    # "purge_delay" => Description, of all versions; a span is [number, first version, last version].
+    KNOWN = Ractor.make_shareable(Mimalloc.option_descriptions.to_h { |name, unit, kind, least, most, definition, spans|
+      [name.name, Description.new(name: name, unit: unit, kind: kind, range: least..most, definition: definition, spans: spans)]
+    })
 
     # Names that mimalloc has given to one option after the other, oldest first; its header keeps most of the old ones.
     SAME = [
@@ -39,47 +40,42 @@ module AllocStats
 
     class << self
       # @return [Hash{Symbol => MiOption}] the options of the running version, without the deprecated ones
-      def all
-        options.transform_keys(&:to_sym)
+      def all(method = "mi_option_catalogue")
+        numbers(method).reject { |name, _| deprecated?(name) }.to_h { |name, number| [name.to_sym, new(name.to_sym, number)] }
       end
 
       # @raise [UnknownName] for what no version has, [Unsupported] for what another version has
       def fetch(name)
-        present = options
-        text = OwnLanguage.name_among(present, "option of mimalloc", name) { |missing|
-          same = SAME.find { |names| names.include?(missing) }&.find { |other| present.key?(other) }
-          return present[same] if same
-          absent(missing, present)
-        }
-        present[text]
+        numbers = numbers("mi_option")
+        text = OwnLanguage.name_text("option of mimalloc", name)
+        present = names_of(text).find { |same| numbers.key?(same) && !deprecated?(same) } or raise absent(text, numbers.keys)
+        new(present.to_sym, numbers[present])
       end
 
       private
 
-      def options
-        OwnLanguage.demand("mi_option")
-        numbering = Mimalloc.numbering or raise Unsupported, unnumbered
-        numbering.reject { |name, _| deprecated?(name) }.to_h { |name, number| [name.name, new(name, number)] }
+      # "purge_delay" => 15, ... of the running version
+      def numbers(method)
+        OwnLanguage.demand(method)
+        numbering = Mimalloc.numbering or
+          raise Unsupported, "allocstats knows how the options of mimalloc #{versions(KNOWN["verbose"].spans)} are numbered, and #{OwnLanguage.title} does not tell it"
+        numbering.transform_keys(&:name)
+      end
+
+      # The name and those of SAME, itself first.
+      def names_of(name)
+        [name] | (SAME.find { |names| names.include?(name) } || [])
       end
 
       def deprecated?(name)
         name.start_with?("deprecated_")
       end
 
-      def deprecated
-        Mimalloc.numbering.keys.select { |name| deprecated?(name) }.map(&:name)
-      end
-
-      def unnumbered
-        "#{OwnLanguage.title} does not tell how its options are numbered, and allocstats does not know it: " \
-          "it knows #{versions([[nil, *KNOWN["verbose"].spans[0][1, 2]]])} and 3.0.0 to 3.1.6, and from 3.2.6 on mimalloc tells it"
-      end
-
       def absent(name, present)
         title = OwnLanguage.title
-        return Unsupported.new("#{title} has deprecated #{name} and ignores it") if deprecated.include?("deprecated_#{name.delete_prefix("deprecated_")}")
-        spans = (SAME.find { |names| names.include?(name) } || [name]).filter_map { |other| KNOWN[other]&.spans }.flatten(1)
-        return UnknownName.among("option of mimalloc", name, present.keys) if spans.empty?
+        return Unsupported.new("#{title} has deprecated #{name} and ignores it") if present.include?("deprecated_#{name.delete_prefix("deprecated_")}")
+        spans = names_of(name).filter_map { |same| KNOWN[same]&.spans }.flatten(1)
+        return UnknownName.among("option of mimalloc", name, present) if spans.empty?
         Unsupported.new("#{title} has no option #{name}: #{versions(spans)} have it")
       end
 
@@ -145,13 +141,13 @@ module AllocStats
       case kind
       when :start then raise ReadOnly, "#{name} is read when mimalloc starts, and setting it now would do nothing: #{variable} in the environment sets it"
       when :inert then raise ReadOnly, "#{name} does nothing on Linux"
-      when :dangerous then refuse(definition) unless unsafe
-      when :unknown then refuse("allocstats does not know what it does") unless unsafe
+      when :dangerous then refuse("can make malloc fail or the process crash (#{definition})") unless unsafe
+      when :unknown then refuse("is of a mimalloc that came after this allocstats, which does not know what it does") unless unsafe
       end
     end
 
     def refuse(reason)
-      raise Refused, "#{name} is refused: #{reason}; unsafe: true sets it all the same"
+      raise Refused, "#{name} #{reason}; unsafe: true sets it all the same"
     end
   end
 end

@@ -4,10 +4,10 @@ module AllocStats
   # mimalloc's statistics under the same keys on every version: what AllocStats.mi_stats answers, and what a census on
   # mimalloc is made of.
   #
-  # A key that the running version or build does not count is nil. A release build counts neither blocks (malloc_normal,
-  # bins, ...) nor what is done inside of pages (page_committed, pages_extended, ...) before 3.4. What belongs to a thread
-  # is added to the sums now and then, so a sum can lag behind, and one that was taken from before it was added to is
-  # below zero and becomes nil.
+  # A key that the running version or build does not count is nil. A build without statistics (MI_STAT=0, which is what
+  # a release was before 3.6) counts neither blocks (malloc_normal, bins, ...) nor what is done inside of pages
+  # (page_committed, pages_extended, ...). What belongs to a thread is added to the sums now and then, so a sum can lag
+  # behind, and one that was taken from before it was added to is below zero and becomes nil.
   module MiStats
     autoload :Json, "allocstats/mi_stats/json"
     autoload :Text, "allocstats/mi_stats/text"
@@ -43,7 +43,7 @@ module AllocStats
       page_searches page_searches_count
     ].freeze
 
-    NONE = (LEVELS + COUNTERS).to_h { |key| [key, nil] }.merge(bins: [], page_bins: []).freeze
+    NONE = Ractor.make_shareable((LEVELS + COUNTERS).to_h { |key| [key, nil] }.merge(bins: [], page_bins: []))
 
     # @return [Hash] as AllocStats.mi_stats
     def self.read

@@ -41,13 +41,26 @@ module AllocStats
 
     # The key of `known` (String => anything) that was meant.
     # @param kind [String] what is looked up, as "option of mallopt"
+    # @raise [UnknownName]
     def name_among(known, kind, name)
-      raise UnknownName, "#{kind[/\A[aeiou]/] ? "an" : "a"} #{kind} has a Symbol or a String for its name, not #{shown(name)}" unless name.is_a?(Symbol) || name.is_a?(String)
-      text = String.new(name.to_s)
-      return text if known.key?(text)
-      raise yield(text) if block_given?
-      raise UnknownName.among(kind, text, known.keys)
+      text = name_text(kind, name)
+      known.key?(text) ? text : raise(UnknownName.among(kind, text, known.keys))
     end
+
+    # @return [String]
+    # @raise [UnknownName] for what is neither a Symbol nor a String
+    def name_text(kind, name)
+      case name
+      when Symbol then name.name
+      when String then String.new(name)
+      else raise UnknownName, "the name of #{article(kind)} is a Symbol or a String, not #{shown(name)}"
+      end
+    end
+
+    def article(noun)
+      "#{noun.start_with?(/[aeiou]/) ? "an" : "a"} #{noun}"
+    end
+    private_class_method :article
 
     # An Integer in the range, from an Integer or, where 0 and 1 fit, from true and false.
     # @param unit [Symbol] :switch and :mode show no unit

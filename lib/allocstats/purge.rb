@@ -30,10 +30,16 @@ module AllocStats
     PRIVATE_HEAP = "private heap"
 
     @flight = SingleFlight.new
+    @options = Mutex.new
 
     # Purges; see AllocStats.purge.
     def self.run(**options)
       @flight.run { Run.new(**options).call }
+    end
+
+    # Runs the block while no purge has changed the allocator's options for its own time.
+    def self.apart(&block)
+      @options.synchronize(&block)
     end
 
     attr_reader :before, :after, :released, :outcome, :reason, :steps, :threads, :seconds

@@ -25,6 +25,11 @@ module AllocStats
       variables&.fetch(name, nil)
     end
 
+    # All variables; none where they cannot be read.
+    def to_h
+      variables || {}
+    end
+
     # The processes above this one whose environment can be read, nearest first.
     def ancestors
       parents.map { |pid| StartEnvironment.new(pid, root: @root) }.select(&:readable?)
@@ -42,7 +47,14 @@ module AllocStats
     def parse(text)
       entries = text.split("\0").reject(&:empty?)
       return unless entries.all? { |entry| entry.match?(ENTRY) }
-      entries.to_h { |entry| entry.split("=", 2) }
+      rejoined(entries).to_h { |entry| entry.split("=", 2) }
+    end
+
+    # glibc before 2.39 puts a NUL behind every tunable that it knows, in the very memory that environ shows.
+    def rejoined(entries)
+      entries.slice_when { |_, entry| !entry.start_with?("glibc.") }.flat_map { |part|
+        part.first.start_with?("GLIBC_TUNABLES=") ? part.join(":") : part
+      }
     end
 
     def parents

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 module AllocStats
-  # One of the numeric properties of gperftools' tcmalloc. AllocStats.tcmalloc_property and its relatives are the way in.
+  # One of the numeric properties of gperftools' tcmalloc. AllocStats.tcmalloc_property and its relatives are the way
+  # in.
   #
   # - `name` (String) "tcmalloc.max_total_thread_cache_bytes"
   # - `unit` (Symbol) :bytes, :MiB, :count or :switch
@@ -9,7 +10,7 @@ module AllocStats
   # - `range` (Range, nil) of the values that AllocStats.tcmalloc_property takes; nil where it takes none
   # - `definition` (String) one sentence
   class TcmallocProperty
-    KNOWN = Tcmalloc.property_descriptions.to_h { |description| [description.first.freeze, description.each(&:freeze).freeze] }.freeze
+    KNOWN = Ractor.make_shareable(Tcmalloc.property_descriptions.to_h { |description| [description.first, description] })
 
     # Rates as tcmalloc's manual calls them reasonable end at 10.
     RELEASE_RATES = (0.0..1000.0)
@@ -57,7 +58,7 @@ module AllocStats
     # @raise [InvalidValue, ReadOnly, Refused] and nothing was changed
     def set(value, unsafe: false)
       raise ReadOnly, "#{name} can be read and not written" unless range
-      raise Refused, "#{name} is refused: it is the #{definition.sub(/; .*/, "")}; unsafe: true sets it all the same" if kind == :dangerous && !unsafe
+      raise Refused, "#{name} can make malloc fail (#{definition}); unsafe: true sets it all the same" if kind == :dangerous && !unsafe
       Tcmalloc.write_property(name, OwnLanguage.integer_in(range, unit, name, value))
     end
   end

@@ -4,8 +4,8 @@ require "json"
 
 module AllocStats
   module MiStats
-    # mi_stats_get_json: 1.9.2, 2.2.2, 3.0.3 and later. Each member of mi_stats_t is there under its name, as a number or
-    # as {total, peak, current}; members that later versions bring are passed on.
+    # mi_stats_get_json: 1.9.2, 2.2.2, 3.0.3 and later. Each member of mi_stats_t is there under its name, as a number
+    # or as {total, peak, current}; members that later versions bring are passed on.
     module Json
       # Levels in some versions, of which all but the total means nothing.
       TOTALS_ONLY = %w[reset purged malloc_requested].freeze

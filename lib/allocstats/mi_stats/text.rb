@@ -24,10 +24,10 @@ module AllocStats
       }.freeze
 
       # Of what a row with a dash is, where the name alone does not say it: the row above that has none.
-      NESTED = {
+      NESTED = Ractor.make_shareable({
         %w[segments abandoned] => :segments_abandoned, %w[pages abandoned] => :pages_abandoned,
         %w[arenas purges] => :arena_purges, ["mmap calls", "reset"] => :reset_calls
-      }.freeze
+      })
 
       module_function
 

@@ -48,10 +48,12 @@ module AllocStats
       end
 
       def with_options
-        Purge.begin_options
-        yield
-      ensure
-        Purge.end_options
+        Purge.apart do
+          Purge.begin_options
+          yield
+        ensure
+          Purge.end_options
+        end
       end
 
       # Sleeping threads purge inside a signal's handler; the others when they come by a safe point.

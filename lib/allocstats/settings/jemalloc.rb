@@ -1,0 +1,177 @@
+# frozen_string_literal: true
+
+require "strscan"
+
+module AllocStats
+  class Settings
+    # jemalloc's configuration: pairs "key:value,key:value" in several places, of which a later one goes before an earlier
+    # one (jemalloc(3), "TUNING"). What came of a key is in opt.<key>.
+    class Jemalloc < Source
+      VARIABLE = "MALLOC_CONF"
+      FILE = "/etc/malloc.conf"
+
+      # In jemalloc's order: what to call the place => the name under which 5.3.1 and later show its text.
+      PLACES = {
+        "--with-malloc-conf" => "config.malloc_conf",
+        "malloc_conf of the program" => "opt.malloc_conf.global_var",
+        FILE => "opt.malloc_conf.symlink",
+        VARIABLE => "opt.malloc_conf.env_var",
+        "malloc_conf_2_conf_harder of the program" => "opt.malloc_conf.global_var_2_conf_harder"
+      }.freeze
+
+      # Keys that jemalloc takes and for which it has no opt.<key>, and the first version with each, where not all have it.
+      UNSHOWN = {
+        "bin_shards" => nil, "calloc_madvise_threshold" => "5.3.1", "hpa_hugification_threshold_ratio" => nil,
+        "hpa_purge_threshold_ratio" => "5.3.1", "log" => nil, "narenas_ratio" => nil, "prof_log" => nil, "prof_unbias" => nil,
+        "san_guard_large" => nil, "san_guard_small" => nil, "slab_sizes" => nil, "tcache_ncached_max" => "5.3.1"
+      }.freeze
+
+      # Sets opt.tcache_max.
+      LOGARITHM = "lg_tcache_max"
+
+      # Keys of jemalloc 3 and 4 that 5.0 took away.
+      FORMER = %w[decay_time lg_chunk lg_dirty_mult munmap purge quarantine redzone tls].freeze
+
+      # opt.<key> is what it was at the start; this is what it is now.
+      NOW = {
+        "dirty_decay_ms" => "arenas.dirty_decay_ms", "muzzy_decay_ms" => "arenas.muzzy_decay_ms",
+        "background_thread" => "background_thread", "max_background_threads" => "max_background_threads",
+        "prof_active" => "prof.active", "prof_thread_active_init" => "prof.thread_active_init", "lg_prof_sample" => "prof.lg_sample"
+      }.freeze
+
+      Pair = Struct.new(:key, :text, :place, :malformed, keyword_init: true)
+
+      def allocator = :jemalloc
+
+      def settings
+        pairs = places.flat_map { |place, text| parse(text, place) }
+        pairs.map { |pair| judge(pair, pairs.select { |other| other.key == pair.key && !other.malformed }) }
+      end
+
+      private
+
+      # place => text, of those that hold something
+      def places
+        asked = PLACES.to_h { |place, name| [place, (shown(name) if running?)] }
+        asked[FILE] ||= link
+        asked[VARIABLE] ||= @variables[VARIABLE]
+        asked.reject { |_, text| text.nil? || text.empty? }
+      end
+
+      def shown(name)
+        Source.text(AllocStats.mallctl(name))
+      rescue Unsupported
+        nil
+      end
+
+      # The name that the link points to is the text.
+      def link
+        Source.text(File.readlink(FILE))
+      rescue SystemCallError
+        nil
+      end
+
+      # As malloc_conf_next reads it: from where it does not understand the text it reads no further.
+      def parse(text, place)
+        scanner = StringScanner.new(text)
+        pairs = []
+        while !scanner.eos? && scanner.scan(/([A-Za-z0-9_]*):([^,]*)(,|\z)/)
+          pairs << Pair.new(key: scanner[1], text: scanner[2], place: place)
+        end
+        pairs << Pair.new(key: scanner.rest[/\A\w*/], text: scanner.rest, place: place, malformed: true) unless scanner.eos?
+        pairs
+      end
+
+      # @param same [Array<Pair>] all of this key, in order
+      def judge(pair, same)
+        return no_effect(pair.key, pair.place, pair.text) unless running? && (steered? || pair.place != VARIABLE)
+        return of(pair, :malformed, "jemalloc takes key:value pairs with commas between them, and reads no further than this") if pair.malformed
+        return unshown(pair) if UNSHOWN.key?(pair.key)
+        return of(pair, :other_version, "jemalloc 5.0 took #{pair.key} away") if FORMER.include?(pair.key)
+        compare(pair, same, AllocStats.mallctl("opt.#{option_of(pair.key)}"))
+      rescue Unsupported => error
+        of(pair, :other_version, error.message)
+      rescue UnknownName
+        newer?(pair.key) ? of(pair, :unreadable, "allocstats does not know of which type #{pair.key} is") : unknown(pair.key, pair.place, pair.text, "key of jemalloc's", keys)
+      end
+
+      def option_of(key)
+        (key == LOGARITHM) ? "tcache_max" : key
+      end
+
+      def unshown(pair)
+        since = UNSHOWN[pair.key]
+        return of(pair, :other_version, "#{pair.key} came with jemalloc #{since}") if since && Gem::Version.new(Allocator.bound_version) < Gem::Version.new(since)
+        of(pair, :unreadable, "jemalloc does not show #{pair.key}")
+      end
+
+      def keys
+        AllocStats.mallctls.keys.filter_map { |name| name.delete_prefix("opt.") if name.start_with?("opt.") } + UNSHOWN.keys
+      end
+
+      # Whether the running jemalloc has what allocstats has not. Whatever type it is read as, only reading is done.
+      def newer?(key)
+        AllocStats.mallctl("opt.#{key}", type: "size_t", unsafe: true)
+        true
+      rescue InvalidValue
+        true
+      rescue Error
+        false
+      end
+
+      # @param start what jemalloc had made of all texts of this key at the start. One that it did not take leaves an
+      #   earlier one in force.
+      def compare(pair, same, start)
+        value = value_of(pair, start)
+        return of(pair, :malformed, "#{pair.key} takes #{expected(pair.key, start)}", start) if value.nil?
+        counts = same.reverse.find { |other| value_of(other, start) == start } || same.last
+        return of(pair, :overridden, "#{counts.place} says #{counts.key}:#{counts.text} after it", start) if same.index(pair) < same.index(counts)
+        return of(pair, :adjusted, "jemalloc has #{start} instead", start) unless value == start
+        now = now(pair.key, start)
+        (now == start) ? of(pair, :in_force, nil, now) : of(pair, :changed, "it was set to #{now} later", now)
+      end
+
+      # What NOW names can need more than the option does: opt.prof.
+      def now(key, start)
+        NOW.key?(key) ? AllocStats.mallctl(NOW[key]) : start
+      rescue Unsupported
+        start
+      end
+
+      # The text as jemalloc reads what is of the same type as `start`; nil where it reads nothing from it.
+      def value_of(pair, start)
+        case start
+        when true, false then {"true" => true, "false" => false}[pair.text]
+        when Integer then integer(pair, start)
+        else pair.text if words(pair.key).nil? || words(pair.key).include?(pair.text)
+        end
+      end
+
+      def integer(pair, start)
+        return start if pair.key == "narenas" && pair.text == "default"
+        value = number(pair.text)
+        (pair.key == LOGARITHM) ? value&.then { |exponent| 2**exponent if exponent.between?(0, 63) } : value
+      end
+
+      def number(text)
+        Integer(text.strip, exception: false) if text.match?(/\A\s*[-+]?(0x\h+|\d+)\z/i)
+      end
+
+      def expected(key, start)
+        case start
+        when true, false then "true or false"
+        when Integer then "a number"
+        else Tuner.listed(words(key))
+        end
+      end
+
+      def words(key)
+        Tuner::Jemalloc::AtStart::WORDS[key.to_sym]
+      end
+
+      def of(pair, state, reason, in_force = nil)
+        setting(pair.key, pair.place, pair.text, state, reason, in_force: in_force)
+      end
+    end
+  end
+end

@@ -1,0 +1,62 @@
+# frozen_string_literal: true
+
+module AllocStats
+  class Tuner
+    # The options of glibc's mallopt(3). glibc has nothing that reads them: what is in force is what was set through
+    # AllocStats, or by the environment of the start.
+    module Glibc
+      # One option of mallopt.
+      class OfMallopt < Option
+        def initialize(mallopt)
+          super(mallopt.name)
+          @mallopt = mallopt
+        end
+
+        def check(value) = described(@mallopt, :count, value)
+
+        def value = @mallopt.setting.value
+
+        def set(value) = @mallopt.set(value)
+
+        # glibc's own default has no number that could be set again.
+        def restore(state)
+          set(state) if state
+        end
+
+        def fixed
+          "#{name} is ignored by glibc" if @mallopt.kind == :inert
+        end
+
+        def line(value)
+          return if @mallopt.kind == :inert
+          @mallopt.variable ? [@mallopt.variable, value.to_s] : [GlibcTunables::VARIABLE, "#{@mallopt.tunable}=#{value}"]
+        end
+
+        def remark(value, before)
+          return unless name == :arena_max
+          kept = before ? "; the limit of #{before} stays if an arena was made under it" : ""
+          "no arenas are made beyond #{value}, and those that there are stay#{kept}: #{line(value).join("=")} in the environment holds from the start"
+        end
+      end
+
+      module_function
+
+      # @return [Option, nil] nil for what mallopt has not
+      def option(name)
+        OfMallopt.new(Mallopt.fetch(name)) if known?(name)
+      end
+
+      def known?(name)
+        names.include?(name.to_sym)
+      end
+
+      def names
+        AllocStats.mallopt_catalogue.keys
+      end
+
+      def usual
+        %i[arena_max trim_threshold mmap_threshold top_pad]
+      end
+    end
+  end
+end
