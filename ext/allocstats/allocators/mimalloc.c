@@ -48,7 +48,6 @@ static bool bind(const struct loaded_object *owner) {
 	BIND(mimalloc.collect, owner, "mi_collect");
 	if (!mimalloc.version) return false;
 	learn_layout();
-	mimalloc_purge_bind(owner, mimalloc_plain_version(mimalloc.version()));
 	return true;
 }
 

@@ -1,53 +1,57 @@
 #include "mimalloc_purge.h"
-#include "../ownership.h"
+#include "../mi_options.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
-enum { MOST_OPTIONS = 4 };
-
-/*
- * mi_option_t is renumbered from version to version, so a setting holds for a range of them (20009 is 2.0.9). Versions
- * outside all ranges are collected with the options they have.
- */
+/* What brings free pages to return, by name and by the releases in which it does (20009 is 2.0.9). */
 static const struct setting {
-	int from, to;
-	struct {
-		int option;
-		long value;
-	} options[MOST_OPTIONS];
-	size_t count;
+	const char *name;
+	long value;
+	int first, last;
 } settings[] = {
-	/* decommit_delay, allow_decommit, segment_decommit_delay, decommit_extend_delay */
-	{20000, 20101, {{15, 0}, {22, 1}, {23, 0}, {24, 0}}, 4},
-	/* purge_delay: what is freed from here on is purged at once */
-	{20102, 29999, {{15, 0}}, 1},
-	/* minimal_purge_size, later named arena_purge_min_size, in KiB */
-	{30106, 30699, {{44, 64}}, 1},
+	{"allow_decommit", 1, 20000, 20101},
+	{"decommit_delay", 0, 20000, 20101},
+	{"segment_decommit_delay", 0, 20000, 20101},
+	{"decommit_extend_delay", 0, 20000, 20101},
+	/* what is freed from here on is purged at once; 3.x schedules nothing at all then, and is better off without */
+	{"purge_delay", 0, 20102, 29999},
+	/* in KiB, the smallest that it takes; the same option by its older and its newer name */
+	{"minimal_purge_size", 64, 30106, 39999},
+	{"arena_purge_min_size", 64, 30106, 39999},
 };
 
-static struct {
-	void (*set)(int option, long value);
-	long (*get)(int option);
-	const struct setting *setting;
-	long before[MOST_OPTIONS];
-} purge;
+enum { SETTING_COUNT = sizeof settings / sizeof *settings, NO_SUCH_OPTION = -1 };
 
-void mimalloc_purge_bind(const struct loaded_object *owner, int version) {
-	BIND(purge.set, owner, "mi_option_set");
-	BIND(purge.get, owner, "mi_option_get");
-	if (!purge.set || !purge.get) return;
-	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-		if (version >= settings[i].from && version <= settings[i].to) purge.setting = &settings[i];
+static int numbers[SETTING_COUNT]; /* of each setting in the running version, or NO_SUCH_OPTION */
+static long before[SETTING_COUNT];
+static bool changed[SETTING_COUNT];
+
+static int number_of(const struct setting *setting, const struct mi_option_numbering *numbering) {
+	if (!numbering || numbering->version < setting->first || numbering->version > setting->last) return NO_SUCH_OPTION;
+	for (size_t number = 0; number < numbering->count; number++)
+		if (strcmp(numbering->names[number], setting->name) == 0) return (int)number;
+	return NO_SUCH_OPTION;
+}
+
+/* At the first purge and not when the allocator is bound: the numbering asks for the bound allocator itself. */
+static void find_numbers(void) {
+	static bool found;
+	if (found) return;
+	for (size_t i = 0; i < SETTING_COUNT; i++) numbers[i] = number_of(&settings[i], mi_option_numbering());
+	found = true;
 }
 
 void mimalloc_purge_begin(void) {
-	for (size_t i = 0; purge.setting && i < purge.setting->count; i++) {
-		purge.before[i] = purge.get(purge.setting->options[i].option);
-		purge.set(purge.setting->options[i].option, purge.setting->options[i].value);
-	}
+	find_numbers();
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		changed[i] = numbers[i] != NO_SUCH_OPTION &&
+			     mi_option_write(numbers[i], settings[i].value, &before[i]) == STATUS_OK;
 }
 
 void mimalloc_purge_end(void) {
-	for (size_t i = 0; purge.setting && i < purge.setting->count; i++)
-		purge.set(purge.setting->options[i].option, purge.before[i]);
+	long value;
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (changed[i]) mi_option_write(numbers[i], before[i], &value);
 }
