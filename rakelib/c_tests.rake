@@ -2,12 +2,12 @@
 
 require "rbconfig"
 
-# The core below ext/allocstats/rb_*.c knows no Ruby, so it is tested without one: compiled together with test/c into one
+# The core below ext/allocstats/ruby knows no Ruby, so it is tested without one: compiled together with test/c into one
 # program, whose private heap is the C library's (ALLOCSTATS_PRIVATE_LIBC), in every way listed in CTests::BUILDS.
 module CTests
   FOLDER = "ext/allocstats"
-  BINDING = FileList["#{FOLDER}/rb_*.c", "#{FOLDER}/allocstats.c"]
-  CORE = FileList["#{FOLDER}/*.c", "#{FOLDER}/allocators/*.c"] - BINDING
+  BINDING = FileList["#{FOLDER}/ruby/*.c", "#{FOLDER}/allocstats.c"]
+  CORE = FileList["#{FOLDER}/{,allocators/,kernel/,languages/}*.c"] - BINDING
   TESTS = FileList["test/c/*.c"]
   HEADERS = FileList["#{FOLDER}/**/*.{h,def}", "test/c/*.h"]
   FORMATTED = FileList["{ext,test,bench}/**/*.{c,h}"]

@@ -9,7 +9,7 @@ extension = Rake::ExtensionTask.new("allocstats") do |ext|
 end
 
 # The Makefile lists the sources, so it is written anew when a source comes or goes, and when the build itself changes.
-sources = FileList["ext/allocstats/{,allocators/}*.c"].sort
+sources = FileList["ext/allocstats/{,allocators/,kernel/,languages/,ruby/}*.c"].sort
 list = "tmp/sources-#{Digest::SHA256.hexdigest(sources.join("\n"))[0, 12]}"
 file list do
   rm_f FileList["tmp/sources-*"], verbose: false

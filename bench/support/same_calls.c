@@ -75,7 +75,8 @@ static void read_jemalloc(void) {
 	}
 }
 
-/* mimalloc: the process's counters and, where the version has a mi_stats_get that checks size and version, its statistics */
+/* mimalloc: the process's counters and, where the version has a mi_stats_get that checks size and version, its
+ * statistics */
 static void (*process_info)(size_t *, size_t *, size_t *, size_t *, size_t *, size_t *, size_t *, size_t *);
 static bool (*stats_get)(void *);
 static size_t stats_size, stats_version;

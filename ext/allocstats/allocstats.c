@@ -4,13 +4,15 @@
  *   allocators.def, allocator.h  who measures it, and the contract they fulfil
  *   ownership.h                  how the one that runs this process is found
  *   allocators/glibc.c           the smallest real allocator; the others have the same shape
- *   process_memory.h, cgroup.h   what the kernel says of the process and its limits
+ *   kernel/process_memory.h      what the kernel says of the process; kernel/cgroup.h of its limits
+ *   languages/mallctl.h          what jemalloc alone can be told; its neighbours are the other allocators' languages
+ *   purge.h, thread_call.h       how memory is given back, and how a sleeping thread is made to do it
  *   private_heap.h               where all this keeps its own memory
- *   rb_*.c                       what Ruby sees of it: the only files that know a VALUE
+ *   ruby/                        what Ruby sees of it: the only files that know a VALUE
  */
 #include "private_heap.h"
 #include "process_generation.h"
-#include "rb_allocstats.h"
+#include "ruby/rb_allocstats.h"
 
 RUBY_FUNC_EXPORTED void Init_allocstats(void);
 
@@ -23,6 +25,6 @@ RUBY_FUNC_EXPORTED void Init_allocstats(void) {
 
 	VALUE module = rb_define_module("AllocStats");
 #define RB_PART(name) init_##name(module);
-#include "rb_parts.def"
+#include "ruby/rb_parts.def"
 #undef RB_PART
 }

@@ -11,6 +11,9 @@ module AllocStats
     module Extconf
       FOLDER = __dir__
 
+      # Besides FOLDER itself; private_heap and build are no sources of the extension.
+      SOURCE_FOLDERS = %w[allocators kernel languages ruby].freeze
+
       HELP = <<~TEXT
         Builds the allocstats extension. Options follow `--` on gem's command line:
 
@@ -88,9 +91,9 @@ module AllocStats
       end
 
       def sources
-        paths = Dir[File.join(FOLDER, "*.c"), File.join(FOLDER, "allocators", "*.c")].sort
+        paths = Dir[File.join(FOLDER, "*.c"), File.join(FOLDER, "{#{SOURCE_FOLDERS.join(",")}}", "*.c")].sort
         $srcs = paths.map { |path| File.basename(path) }
-        $VPATH << "$(srcdir)/allocators"
+        $VPATH.concat(SOURCE_FOLDERS.map { |folder| "$(srcdir)/#{folder}" })
         $INCFLAGS << " -I$(srcdir)"
         twice = $srcs.tally.select { |_, count| count > 1 }.keys
         raise Failure, "two sources share the name #{twice.join(", ")}: rename one." unless twice.empty?

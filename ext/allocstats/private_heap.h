@@ -24,7 +24,8 @@ void private_heap_init(void);
 /* A zero-filled block of `bytes`, or NULL. */
 void *private_alloc(enum private_purpose purpose, size_t bytes);
 
-/* Grows or shrinks a block that was taken for the same purpose; NULL (and the old block untouched) when it cannot. What is added is not zeroed. */
+/* Grows or shrinks a block that was taken for the same purpose; NULL (and the old block untouched) when it cannot. What
+ * is added is not zeroed. */
 void *private_resize(enum private_purpose purpose, void *block, size_t bytes);
 
 /* Gives a block back; NULL is allowed. */

@@ -1,5 +1,5 @@
 #include "sample.h"
-#include "statm.h"
+#include "kernel/statm.h"
 
 #include <sys/resource.h>
 

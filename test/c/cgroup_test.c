@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "cgroup.h"
+#include "kernel/cgroup.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 #include "allocator.h"
-#include "glibc_malloc.h"
-#include "mallopt.h"
+#include "languages/glibc_malloc.h"
+#include "languages/mallopt.h"
 #include "testing.h"
 
 #include <limits.h>

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
 #include "testing.h"
 
-#include "mappings.h"
-#include "process_memory.h"
-#include "residency_glibc.h"
+#include "kernel/mappings.h"
+#include "kernel/process_memory.h"
+#include "kernel/residency_glibc.h"
 
 #include <errno.h>
 #include <pthread.h>

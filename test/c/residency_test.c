@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "testing.h"
 
-#include "residency.h"
+#include "kernel/residency.h"
 
 #include <string.h>
 #include <sys/mman.h>

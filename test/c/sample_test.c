@@ -52,7 +52,8 @@ TEST(no_two_figures_share_a_name_or_a_definition) {
 	for (unsigned figure = 0; figure < FIGURE_COUNT; figure++) {
 		for (unsigned other = figure + 1; other < FIGURE_COUNT; other++) {
 			CHECK(strcmp(figure_descriptions[figure].name, figure_descriptions[other].name) != 0);
-			CHECK(strcmp(figure_descriptions[figure].definition, figure_descriptions[other].definition) != 0);
+			CHECK(strcmp(figure_descriptions[figure].definition, figure_descriptions[other].definition) !=
+				0);
 		}
 	}
 }

@@ -1,7 +1,7 @@
 #include "testing.h"
 
-#include "mappings.h"
-#include "smaps.h"
+#include "kernel/mappings.h"
+#include "kernel/smaps.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
+#include "kernel/statm.h"
 #include "process_generation.h"
-#include "statm.h"
 #include "testing.h"
 
 #include <fcntl.h>

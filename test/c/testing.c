@@ -49,7 +49,9 @@ bool testing_check_string(const char *expected, const char *actual, const char *
 	return false;
 }
 
-void testing_skip(const char *reason) { skipped_because = reason; }
+void testing_skip(const char *reason) {
+	skipped_because = reason;
+}
 
 /* What a test cannot do without: there is no use in going on. */
 static void give_up(const char *what) {

@@ -30,7 +30,9 @@ void testing_enter(struct test *test);
 #define TEST(title)                                                                                                    \
 	static void test_##title(void);                                                                                \
 	static struct test entry_of_##title = {__FILE__, #title, test_##title, NULL};                                  \
-	__attribute__((constructor)) static void enter_##title(void) { testing_enter(&entry_of_##title); }             \
+	__attribute__((constructor)) static void enter_##title(void) {                                                 \
+		testing_enter(&entry_of_##title);                                                                      \
+	}                                                                                                              \
 	static void test_##title(void)
 
 /* Each answers whether it held. Integers of any type are compared as 64 bits, sign-extended where they are signed. */

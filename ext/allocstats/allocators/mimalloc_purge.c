@@ -1,5 +1,5 @@
 #include "mimalloc_purge.h"
-#include "../mi_options.h"
+#include "../languages/mi_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,8 @@ static long before[SETTING_COUNT];
 static bool changed[SETTING_COUNT];
 
 static int number_of(const struct setting *setting, const struct mi_option_numbering *numbering) {
-	if (!numbering || numbering->version < setting->first || numbering->version > setting->last) return NO_SUCH_OPTION;
+	if (!numbering || numbering->version < setting->first || numbering->version > setting->last)
+		return NO_SUCH_OPTION;
 	for (size_t number = 0; number < numbering->count; number++)
 		if (strcmp(numbering->names[number], setting->name) == 0) return (int)number;
 	return NO_SUCH_OPTION;

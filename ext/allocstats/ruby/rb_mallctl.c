@@ -7,7 +7,7 @@
  * stay on the thread that called, which is the one that the names under "thread." speak of.
  */
 #include "allocator.h"
-#include "mallctl.h"
+#include "languages/mallctl.h"
 #include "rb_allocstats.h"
 
 #include <ruby/thread.h>

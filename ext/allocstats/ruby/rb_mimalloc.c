@@ -2,8 +2,8 @@
  * AllocStats::Mimalloc: what MiOption and mi_process_info are made of. All of it keeps the GVL: loads, stores and, for
  * the process's figures, some system calls.
  */
-#include "mi_options.h"
-#include "mi_process_info.h"
+#include "languages/mi_options.h"
+#include "languages/mi_process_info.h"
 #include "rb_allocstats.h"
 
 static VALUE span_to_ruby(const struct mi_option_span *span) {

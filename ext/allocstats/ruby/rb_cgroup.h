@@ -2,7 +2,7 @@
 #ifndef ALLOCSTATS_RB_CGROUP_H
 #define ALLOCSTATS_RB_CGROUP_H
 
-#include "cgroup.h"
+#include "kernel/cgroup.h"
 
 #include <ruby.h>
 

@@ -3,8 +3,8 @@
  * of Ruby's heap are collected with the GVL; everything that waits for the kernel runs without it.
  */
 #include "allocator.h"
+#include "kernel/process_memory.h"
 #include "private_heap.h"
-#include "process_memory.h"
 #include "rb_allocstats.h"
 #include "rb_cgroup.h"
 #include "rb_reading.h"

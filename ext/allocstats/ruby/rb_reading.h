@@ -2,7 +2,7 @@
 #ifndef ALLOCSTATS_RB_READING_H
 #define ALLOCSTATS_RB_READING_H
 
-#include "line_reader.h"
+#include "kernel/line_reader.h"
 
 #include <ruby.h>
 
