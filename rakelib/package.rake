@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "rubygems/package"
 require_relative "../ext/allocstats/build/package"
 
 desc "Get the private allocator's source archive into archives/, checked"
@@ -10,9 +11,10 @@ end
 desc "Build the gem into pkg/, with the private allocator's archive in it, so that it installs with no network"
 task package: :archive do
   mkdir_p "pkg", verbose: false
-  # A process of its own: the list of files is made when the gemspec is read, and the archive may be new.
-  sh Gem.ruby, "-S", "gem", "build", "allocstats.gemspec", "--output", "pkg/allocstats-#{AllocStats::Build::Package.version}.gem",
-    verbose: false
+  package = AllocStats::Build::Package
+  gem = Gem::Specification.load("allocstats.gemspec").dup
+  gem.files += package.archives
+  Gem::Package.build(gem, false, false, "pkg/allocstats-#{package.version}.gem")
 end
 
 CLOBBER.include("pkg")

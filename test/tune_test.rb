@@ -45,13 +45,14 @@ class TuneTest < Minitest::Test
     end
   RUBY
 
-  # Two live options of each allocator: a good value of each, and a bad one of the second.
+  # Two options of each allocator that can be set in a running process, with values that they take.
   LIVE = {
-    jemalloc: [{dirty_decay_ms: 1234, muzzy_decay_ms: 567}, {muzzy_decay_ms: -2}],
-    mimalloc: [{purge_delay: 1234, max_warnings: 16}, {purge_decommits: 2}],
-    glibc: [{trim_threshold: 262_144, top_pad: 65_536}, {top_pad: -1}],
-    tcmalloc: [{max_total_thread_cache_bytes: 8 << 20, release_rate: 5}, {release_rate: -1}]
+    jemalloc: {dirty_decay_ms: 1234, muzzy_decay_ms: 567}, mimalloc: {purge_delay: 1234, eager_commit_delay: 3},
+    "mimalloc-3.6.0" => {purge_delay: 1234, page_max_candidates: 7},
+    glibc: {trim_threshold: 262_144, top_pad: 65_536}, tcmalloc: {max_total_thread_cache_bytes: 8 << 20, release_rate: 5}
   }.freeze
+
+  def self.live(entry) = LIVE[entry.key] || LIVE.fetch(entry.name)
 
   STRANGERS = {jemalloc: :arena_max, mimalloc: :dirty_decay_ms, glibc: :purge_delay, tcmalloc: :trim_threshold}.freeze
   DANGEROUS = {mimalloc: {destroy_on_exit: true}, glibc: {perturb: 1}, tcmalloc: {heap_limit_mb: 1000}}.freeze
@@ -102,8 +103,8 @@ class TuneTest < Minitest::Test
 
     define_method("test_#{entry.key}_refuses_and_has_changed_nothing") do
       skip entry.missing if entry.missing
-      good, bad = LIVE.fetch(entry.name)
-      good = good.except(:max_warnings)
+      good = self.class.live(entry)
+      bad = {good.keys.last => -1000}
       stranger = STRANGERS.fetch(entry.name)
       calls = [[good.merge(bad), "InvalidValue"], [good.merge(no_such_option: 1), "UnknownName"], [good.merge(stranger => 1), "Unsupported"],
         [good.transform_values { "much" }, "InvalidValue"], [good.transform_values { nil }, "InvalidValue"], [good.transform_values { 2**70 }, "InvalidValue"], [{}, "InvalidValue"]]
@@ -118,18 +119,16 @@ class TuneTest < Minitest::Test
 
     define_method("test_#{entry.key}_names_the_nearest_option") do
       skip entry.missing if entry.missing
-      good = LIVE.fetch(entry.name).first.keys.first.name
+      good = self.class.live(entry).keys.last.name
       message = ChildProcess.ruby("begin; AllocStats.tune(#{good.chop}: 1); rescue AllocStats::UnknownName => error; error.message; end", allocator: entry).value
-      assert_match(/no option of #{entry.name} is named "#{good.chop}"; did you mean/, message)
+      assert_equal "no option of #{entry.name} is named \"#{good.chop}\"; did you mean #{good}?", message
     end
 
     # The allocator is made to refuse the second option after the first was set.
     define_method("test_#{entry.key}_puts_back_what_was_set_before_the_refusal") do
       skip entry.missing if entry.missing
       skip "glibc's own defaults are no values that could be set" if entry.name == :glibc
-      first, second = LIVE.fetch(entry.name).first.to_a
-      second = [:purge_decommits, 0] if entry.name == :mimalloc && entry.version != "2.0.9"
-      second = [:abandoned_page_decommit, 1] if entry.name == :mimalloc && entry.version == "2.0.9"
+      first, second = self.class.live(entry).to_a
       reached, refusal = ChildProcess.ruby(<<~RUBY, allocator: entry).value
         #{EVERYTHING}
         reached = nil
@@ -170,7 +169,7 @@ class TuneTest < Minitest::Test
     define_method("test_#{entry.key}_keeps_tuned_values_in_the_workers_of_a_puma_cluster") do
       skip entry.missing if entry.missing
       skip PumaServer.missing(PumaServer::GEMFILE) if PumaServer.missing(PumaServer::GEMFILE)
-      wanted = LIVE.fetch(entry.name).first.except(:max_warnings)
+      wanted = self.class.live(entry)
       wanted = wanted.merge(background_thread: true) if entry.name == :jemalloc
       rackup = <<~RUBY
         require "allocstats"
