@@ -1,21 +1,11 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/under_each"
 
 # What every allocator of allocators.def has to fulfil in a running process; what only its form must be is tested in C
 # (test/c/allocator_test.c). Included once for each way this machine can run an allocator.
 module AllocatorContract
-  # The states in which the lines of allocators.def run: name => entries of TestAllocators, or an environment.
-  def self.included(tests)
-    tests.class_eval do
-      def child(code, **options)
-        entry = self.class::ENTRY
-        skip entry.missing if entry.missing
-        ChildProcess.ruby(code, allocator: entry, **options).value
-      end
-    end
-  end
-
   def test_the_bound_name_is_a_line_of_the_list
     name, known = child("[AllocStats::Allocator.bound_name, AllocStats::Allocator.known]")
     assert_equal self.class::ENTRY.name.to_s, name
@@ -81,12 +71,7 @@ module AllocatorContract
     assert_equal [0, 0, 0, 0], values[1]
   end
 
-  TestAllocators.each do |entry|
-    tests = Class.new(Minitest::Test)
-    tests.const_set(:ENTRY, entry)
-    tests.include(self)
-    const_set("Under#{entry.key.gsub(/\W/, "_").capitalize}", tests)
-  end
+  UnderEach.of(self)
 end
 
 # Every line of the list is run by something: TestAllocators, a shim for what is unknown, the C tests with musl-gcc.

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/under_each"
 require "cgi"
 
 # The table of names against jemalloc's manual.
@@ -85,12 +86,6 @@ end
 
 # mallctl on live processes, under each jemalloc.
 module MallctlContract
-  def child(code, **options)
-    entry = self.class::ENTRY
-    skip entry.missing if entry.missing
-    ChildProcess.ruby(code, allocator: entry, **options).value
-  end
-
   # What a call raises, as [class, message].
   def raised(call, **options)
     child(<<~RUBY, **options)
@@ -561,12 +556,7 @@ module MallctlContract
     RUBY
   end
 
-  TestAllocators.select { |entry| entry.name == :jemalloc }.each do |entry|
-    tests = Class.new(Minitest::Test)
-    tests.const_set(:ENTRY, entry)
-    tests.include(self)
-    const_set("Under#{entry.key.gsub(/\W/, "_").capitalize}", tests)
-  end
+  UnderEach.of(self, :jemalloc)
 end
 
 class MallctlElsewhereTest < Minitest::Test

@@ -1,13 +1,13 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/under_each"
 
 module MiStatsTests
   LEVEL = %i[current peak total].freeze
 
   def stats(code = "nil", **options)
-    skip self.class::ENTRY.missing if self.class::ENTRY.missing
-    ChildProcess.ruby("#{code}\nAllocStats.mi_stats", allocator: self.class::ENTRY, **options).value
+    child("#{code}\nAllocStats.mi_stats", **options)
   end
 
   def test_the_keys_are_the_same_on_every_version
@@ -62,8 +62,7 @@ module MiStatsTests
   end
 
   def test_a_census_has_the_same_numbers
-    skip self.class::ENTRY.missing if self.class::ENTRY.missing
-    stats, census = ChildProcess.ruby("[AllocStats.mi_stats, AllocStats.census.to_h]", allocator: self.class::ENTRY).value
+    stats, census = child("[AllocStats.mi_stats, AllocStats.census.to_h]")
     assert_equal stats[:reserved][:current], census[:details][:reserved]
     assert_equal stats[:committed][:current], census[:figures][:committed] if census[:figures][:committed]
   end
@@ -73,12 +72,7 @@ module MiStatsTests
     stats[:committed][:total] == stats[:reserved][:total]
   end
 
-  TestAllocators.select { |entry| entry.name == :mimalloc }.each do |entry|
-    tests = Class.new(Minitest::Test)
-    tests.const_set(:ENTRY, entry)
-    tests.include(self)
-    const_set("Under#{entry.key.gsub(/\W/, "_").capitalize}", tests)
-  end
+  UnderEach.of(self, :mimalloc)
 end
 
 # What builds and versions print that are not among TestAllocators.

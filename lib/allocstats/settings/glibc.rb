@@ -44,7 +44,7 @@ module AllocStats
       end
 
       # What is of other parts of glibc, or is not called as a tunable, is not about malloc unless it says so.
-      def tunable_setting(name, text)
+      def tunable_setting(name = nil, text = nil)
         return unless name&.include?("malloc")
         return no_effect(short(name), GlibcTunables::VARIABLE, text.to_s) unless steered?
         return setting(short(name), GlibcTunables::VARIABLE, "", :malformed, "#{name} has no value: glibc takes name=value pairs with colons between them") unless text

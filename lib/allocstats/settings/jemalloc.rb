@@ -19,12 +19,13 @@ module AllocStats
         "malloc_conf_2_conf_harder of the program" => "opt.malloc_conf.global_var_2_conf_harder"
       }.freeze
 
-      # Keys that jemalloc takes and for which it has no opt.<key>, and the first version with each, where not all have it.
-      UNSHOWN = {
-        "bin_shards" => nil, "calloc_madvise_threshold" => "5.3.1", "hpa_hugification_threshold_ratio" => nil,
-        "hpa_purge_threshold_ratio" => "5.3.1", "log" => nil, "narenas_ratio" => nil, "prof_log" => nil, "prof_unbias" => nil,
-        "san_guard_large" => nil, "san_guard_small" => nil, "slab_sizes" => nil, "tcache_ncached_max" => "5.3.1"
-      }.freeze
+      # Keys that jemalloc takes and for which it has no opt.<key>.
+      UNSHOWN = %w[bin_shards calloc_madvise_threshold hpa_hugification_threshold_ratio hpa_purge_threshold_ratio log narenas_ratio
+        prof_log prof_unbias san_guard_large san_guard_small slab_sizes tcache_ncached_max].freeze
+
+      # Keys that are read from this version on only, where opt.<key> does not tell: 5.3.0 has opt.cache_oblivious and reads
+      # no key for it.
+      SINCE = %w[cache_oblivious calloc_madvise_threshold hpa_purge_threshold_ratio tcache_ncached_max].to_h { |key| [key, "5.3.1"] }.freeze
 
       # Sets opt.tcache_max.
       LOGARITHM = "lg_tcache_max"
@@ -40,6 +41,11 @@ module AllocStats
       }.freeze
 
       Pair = Struct.new(:key, :text, :place, :malformed, keyword_init: true)
+
+      # Whether the running version is new enough for a key.
+      def self.reads?(key)
+        !SINCE.key?(key) || Gem::Version.new(Allocator.bound_version) >= Gem::Version.new(SINCE[key])
+      end
 
       def allocator = :jemalloc
 
@@ -86,7 +92,8 @@ module AllocStats
       def judge(pair, same)
         return no_effect(pair.key, pair.place, pair.text) unless running? && (steered? || pair.place != VARIABLE)
         return of(pair, :malformed, "jemalloc takes key:value pairs with commas between them, and reads no further than this") if pair.malformed
-        return unshown(pair) if UNSHOWN.key?(pair.key)
+        return of(pair, :other_version, "#{pair.key} is read from jemalloc #{SINCE[pair.key]} on") unless self.class.reads?(pair.key)
+        return of(pair, :unreadable, "jemalloc does not show #{pair.key}") if UNSHOWN.include?(pair.key)
         return of(pair, :other_version, "jemalloc 5.0 took #{pair.key} away") if FORMER.include?(pair.key)
         compare(pair, same, AllocStats.mallctl("opt.#{option_of(pair.key)}"))
       rescue Unsupported => error
@@ -99,14 +106,8 @@ module AllocStats
         (key == LOGARITHM) ? "tcache_max" : key
       end
 
-      def unshown(pair)
-        since = UNSHOWN[pair.key]
-        return of(pair, :other_version, "#{pair.key} came with jemalloc #{since}") if since && Gem::Version.new(Allocator.bound_version) < Gem::Version.new(since)
-        of(pair, :unreadable, "jemalloc does not show #{pair.key}")
-      end
-
       def keys
-        AllocStats.mallctls.keys.filter_map { |name| name.delete_prefix("opt.") if name.start_with?("opt.") } + UNSHOWN.keys
+        AllocStats.mallctls.keys.filter_map { |name| name.delete_prefix("opt.") if name.start_with?("opt.") } + UNSHOWN
       end
 
       # Whether the running jemalloc has what allocstats has not. Whatever type it is read as, only reading is done.

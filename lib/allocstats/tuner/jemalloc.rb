@@ -41,7 +41,7 @@ module AllocStats
         end
 
         def line(value)
-          [VARIABLE, "#{name}:#{value}"]
+          [VARIABLE, "#{name}:#{value}"] if Settings::Jemalloc.reads?(name.name)
         end
 
         private

@@ -7,25 +7,30 @@ module AllocStats
     module Profiles
       NAMES = %i[low_memory balanced throughput].freeze
 
-      # Of mimalloc's options, a version sets those it has.
+      # Of the options of a row, a version sets those that it has.
       TABLE = {
         jemalloc: {
-          low_memory: {narenas: 2, background_thread: true, dirty_decay_ms: 100, muzzy_decay_ms: 0},
+          low_memory: {narenas: 1, background_thread: true, dirty_decay_ms: 500, muzzy_decay_ms: 0},
           balanced: {narenas: 2, background_thread: true, dirty_decay_ms: 1000, muzzy_decay_ms: 0},
-          throughput: {background_thread: true, dirty_decay_ms: 30_000, muzzy_decay_ms: 30_000}
+          throughput: {narenas: 2, background_thread: true, dirty_decay_ms: 10_000, muzzy_decay_ms: 0, tcache_max: 262_144}
         },
         mimalloc: {
-          low_memory: {purge_delay: 0},
-          balanced: {purge_delay: 100},
+          low_memory: {purge_delay: 10, minimal_purge_size: 64, page_max_reclaim: 4, reclaim_on_free: 0, page_full_retain: 0},
+          balanced: {purge_delay: 100, minimal_purge_size: 64, page_max_reclaim: 4, reclaim_on_free: 0},
           throughput: {purge_delay: 10_000}
         },
+        mimalloc_2_0: {
+          low_memory: {decommit_delay: 2, decommit_extend_delay: 0, segment_decommit_delay: 100},
+          balanced: {decommit_delay: 10, segment_decommit_delay: 100},
+          throughput: {allow_decommit: 0}
+        },
         glibc: {
-          low_memory: {arena_max: 1},
+          low_memory: {arena_max: 1, trim_threshold: 1 << 20, mmap_threshold: 32 << 20},
           balanced: {arena_max: 2},
-          throughput: {top_pad: 16 << 20}
+          throughput: {arena_max: 4, trim_threshold: 64 << 20, mmap_threshold: 32 << 20, top_pad: 1 << 20}
         },
         tcmalloc: {
-          low_memory: {aggressive_memory_decommit: true},
+          low_memory: {release_rate: 10, max_total_thread_cache_bytes: 4 << 20},
           balanced: {release_rate: 10},
           throughput: {max_total_thread_cache_bytes: 128 << 20}
         }
@@ -40,8 +45,14 @@ module AllocStats
 
       # @return [Hash] option => value
       def of(allocator, profile)
-        TABLE.fetch(allocator).fetch(profile)
+        TABLE.fetch(row(allocator, Allocator.bound_version)).fetch(profile)
       end
+
+      # The memory layer of mimalloc 2.0 is another one, with delays of its own.
+      def row(allocator, version)
+        (allocator == :mimalloc && version.start_with?("2.0.")) ? :mimalloc_2_0 : allocator
+      end
+      private_class_method :row
     end
   end
 end
