@@ -88,9 +88,14 @@ module AllocStats
         pairs
       end
 
+      # A process with more rights than its user's does not listen to the environment.
+      def heard?(place)
+        (place == VARIABLE) ? steered? : running?
+      end
+
       # @param same [Array<Pair>] all of this key, in order
       def judge(pair, same)
-        return no_effect(pair.key, pair.place, pair.text) unless running? && (steered? || pair.place != VARIABLE)
+        return no_effect(pair.key, pair.place, pair.text) unless heard?(pair.place)
         return of(pair, :malformed, "jemalloc takes key:value pairs with commas between them, and reads no further than this") if pair.malformed
         return of(pair, :other_version, "#{pair.key} is read from jemalloc #{SINCE[pair.key]} on") unless self.class.reads?(pair.key)
         return of(pair, :unreadable, "jemalloc does not show #{pair.key}") if UNSHOWN.include?(pair.key)

@@ -12,7 +12,7 @@ module AllocStats
         jemalloc: {
           low_memory: {narenas: 1, background_thread: true, dirty_decay_ms: 500, muzzy_decay_ms: 0},
           balanced: {narenas: 2, background_thread: true, dirty_decay_ms: 1000, muzzy_decay_ms: 0},
-          throughput: {narenas: 2, background_thread: true, dirty_decay_ms: 10_000, muzzy_decay_ms: 0, tcache_max: 262_144}
+          throughput: {narenas: 2, background_thread: true, dirty_decay_ms: 10_000, muzzy_decay_ms: 0}
         },
         mimalloc: {
           low_memory: {purge_delay: 10, minimal_purge_size: 64, page_max_reclaim: 4, reclaim_on_free: 0, page_full_retain: 0},
