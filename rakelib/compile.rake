@@ -9,10 +9,11 @@ extension = Rake::ExtensionTask.new("allocstats") do |ext|
 end
 
 # The Makefile lists the sources, so it is written anew when a source comes or goes, and when the build itself changes.
+# What was compiled until then names the sources where they were.
 sources = FileList["ext/allocstats/{,allocators/,kernel/,languages/,ruby/}*.c"].sort
 list = "tmp/sources-#{Digest::SHA256.hexdigest(sources.join("\n"))[0, 12]}"
 file list do
-  rm_f FileList["tmp/sources-*"], verbose: false
+  rm_f FileList["tmp/sources-*", "#{extension.tmp_dir}/*/allocstats/*/*.{d,o}"], verbose: false
   mkdir_p File.dirname(list), verbose: false
   File.write(list, sources.join("\n"))
 end

@@ -1,19 +1,23 @@
 # frozen_string_literal: true
 
 # The Ruby tests under valgrind, which sees what the extension does to memory. Children that the tests start are not
-# followed: they run under allocators of their own, and valgrind would put its malloc in their place.
+# followed: they run under allocators of their own, and valgrind would put its malloc in their place. So what runs in
+# children alone is left out: builds, servers, and the start environment, in which valgrind itself is preloaded.
 namespace :memcheck do
   begin
     require "ruby_memcheck"
 
-    configuration = RubyMemcheck::Configuration.new(
-      binary_name: "allocstats",
-      valgrind_options: RubyMemcheck::Configuration::DEFAULT_VALGRIND_OPTIONS - ["--trace-children=yes"] + ["--child-silent-after-fork=yes"]
-    )
+    # Leaks are not looked for: of malloc's blocks the extension keeps none, and a Ruby before 3.4 frees none of its own
+    # when it ends. What the private heap holds is counted, and tested by that count.
+    instead = {"--trace-children=yes" => "--trace-children=no", "--leak-check=full" => "--leak-check=no"}
+    options = RubyMemcheck::Configuration::DEFAULT_VALGRIND_OPTIONS.map { |option| instead.fetch(option, option) }
+    configuration = RubyMemcheck::Configuration.new(binary_name: "allocstats", valgrind_options: options + ["--child-silent-after-fork=yes"])
+
     RubyMemcheck::TestTask.new(configuration, :ruby) do |task|
       task.description = "Run the Ruby tests in valgrind's memcheck"
       task.libs = %w[lib test]
       task.test_files = FileList["test/**/*_test.rb"]
+        .exclude(%r{^test/(build|packaging|preload|private_heap|rack_server|rails_\w+|support)_test\.rb$})
     end
     task ruby: :available
   rescue LoadError

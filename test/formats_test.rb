@@ -25,7 +25,7 @@ class FormatsTest < Minitest::Test
   end
 
   def test_an_odd_name_does_not_cost_the_document
-    names = ["/tmp/\xFF".b, "/tmp/\xFF", "/tmp/\xE9".dup.force_encoding("ISO-8859-1"), "/tmp/\u00e9".dup.force_encoding("US-ASCII"), "/tmp/\u00e9".b]
+    names = ["/tmp/\xFF".b, "/tmp/\xFF", (+"/tmp/\xE9").force_encoding("ISO-8859-1"), (+"/tmp/\u00e9").force_encoding("US-ASCII"), "/tmp/\u00e9".b]
 
     assert_equal ["/tmp/\uFFFD", "/tmp/\uFFFD", "/tmp/\u00e9", "/tmp/\u00e9", "/tmp/\u00e9"], json(a: names)["a"]
     assert_equal({"\uFFFD" => 1}, json("\xFF" => 1))

@@ -22,7 +22,7 @@ class MallctlTableTest < Minitest::Test
   def terms
     @terms ||= begin
       skip "#{MANUAL} is not on this machine: `apt-get install libjemalloc-dev`" unless File.exist?(MANUAL)
-      html = File.read(MANUAL)
+      html = File.read(MANUAL, encoding: Encoding::UTF_8)
       skip "the installed manual is not of 5.3.0, which the table is made from" unless html.include?("jemalloc 5.3.0")
       @mutex_counters = html[/name="mutex_counters".*?<\/dd>/m].scan(/<code class="varname">(\w+)<\/code>\s*\(<span class="type">(\w+)<\/span>\)/)
       namespace = html[/MALLCTL NAMESPACE<\/h2>.*?<h2>/m]

@@ -29,7 +29,7 @@ class PreloadTest < Minitest::Test
   end
 
   def test_the_system_wide_file_counts_too
-    found = requests(nil, loaded: ["/usr/lib/libmimalloc.so.2"], system_wide: "/usr/lib/libmimalloc.so.2\n")
+    found = requests("", loaded: ["/usr/lib/libmimalloc.so.2"], system_wide: "/usr/lib/libmimalloc.so.2\n")
     assert_equal [:file], found.map(&:source)
   end
 

@@ -16,7 +16,7 @@ class TuneFuzz < Fuzzing::Target
     languages = AllocStats::Tuner.languages
     @own = AllocStats::Tuner.language.usual.map(&:to_s)
     @fixed = AllocStats::Tuner.language.names.map(&:to_s) - @own
-    @elsewhere = languages.except(AllocStats.allocator.name).reject { |name, _| name == :mimalloc }.flat_map { |_, language| language.names.map(&:to_s) }
+    @elsewhere = languages.except(AllocStats.allocator.name, :mimalloc).flat_map { |_, language| language.names.map(&:to_s) }
     @options = @own.map { |name| AllocStats::Tuner.option(name) }
     @good = @options.to_h { |option| [option.name.name, option.value] }
     @blocks = []

@@ -69,7 +69,7 @@ class PumaServer
   end
 
   # What Puma has printed so far.
-  def log = File.read(@log.path)
+  def log = File.read(@log.path, encoding: Encoding::UTF_8)
 
   def get(path, headers = {}) = request(Net::HTTP::Get.new(path, headers))
 
