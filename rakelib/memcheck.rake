@@ -9,7 +9,7 @@ namespace :memcheck do
 
     # Leaks are not looked for: of malloc's blocks the extension keeps none, and a Ruby before 3.4 frees none of its own
     # when it ends. What the private heap holds is counted, and tested by that count.
-    instead = {"--trace-children=yes" => "--trace-children=no", "--leak-check=full" => "--leak-check=no"}
+    instead = {"--trace-children=yes" => "--trace-children=no", "--show-leak-kinds=definite" => "--show-leak-kinds=none"}
     options = RubyMemcheck::Configuration::DEFAULT_VALGRIND_OPTIONS.map { |option| instead.fetch(option, option) }
     configuration = RubyMemcheck::Configuration.new(binary_name: "allocstats", valgrind_options: options + ["--child-silent-after-fork=yes"])
 

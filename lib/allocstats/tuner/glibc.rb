@@ -47,7 +47,7 @@ module AllocStats
       end
 
       def known?(name)
-        names.include?(name.to_sym)
+        names.any? { |known| known.name == name }
       end
 
       def names

@@ -41,7 +41,7 @@ module AllocStats
       # @return [Option, nil] nil for what no version of mimalloc has
       # @raise [Unsupported] for what the running one has not
       def option(name)
-        OfVersion.new(MiOption.fetch(name)) if known?(name) || AllocStats.mi_option_catalogue.key?(name.to_sym)
+        OfVersion.new(MiOption.fetch(name)) if known?(name) || names.any? { |running| running.name == name }
       end
 
       def known?(name)

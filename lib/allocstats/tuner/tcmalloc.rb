@@ -78,7 +78,7 @@ module AllocStats
       end
 
       def known?(name)
-        names.include?(name.delete_prefix(PREFIX).to_sym)
+        names.any? { |known| known.name == name.delete_prefix(PREFIX) }
       end
 
       def names
@@ -86,7 +86,7 @@ module AllocStats
       end
 
       def usual
-        properties(:live) << :release_rate
+        properties(:live).select { |name| TcmallocProperty.new("#{PREFIX}#{name}").read } << :release_rate
       end
 
       def properties(*kinds)
