@@ -85,7 +85,7 @@ class TcmallocPropertyTest < Minitest::Test
       [released, AllocStats.tcmalloc_property("tcmalloc.pageheap_free_bytes"), AllocStats.tcmalloc_property("tcmalloc.pageheap_unmapped_bytes")]
     RUBY
     assert_operator released, :>, 50_000_000
-    assert_operator unmapped, :>=, released
+    assert_in_delta released, unmapped, 2_000_000 # it takes some back at once
     assert_operator left, :<, 5_000_000
   end
 end
