@@ -22,6 +22,7 @@ end
 # Everything here speaks of the process that calls it, at the moment of the call. What cannot be measured is nil; what
 # the running allocator cannot do raises AllocStats::Unsupported with a sentence that says which allocators can.
 module AllocStats
+  autoload :Command, "allocstats/command"
   autoload :ElfFile, "allocstats/elf_file"
   autoload :Figure, "allocstats/figure"
   autoload :Formats, "allocstats/formats"
@@ -36,6 +37,7 @@ module AllocStats
   autoload :Rack, "allocstats/rack"
   autoload :Report, "allocstats/report"
   autoload :Settings, "allocstats/settings"
+  autoload :Threshold, "allocstats/threshold"
   autoload :StartEnvironment, "allocstats/start_environment"
   autoload :Tuner, "allocstats/tuner"
   autoload :Tuning, "allocstats/tuning"
