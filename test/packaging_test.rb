@@ -9,7 +9,7 @@ require "support/installed_gem"
 # The gem as a person gets it: built, installed where there is nothing else, and used from somewhere else.
 class PackagingTest < Minitest::Test
   ROOT = File.expand_path("..", __dir__)
-  SHIPPED_FOLDERS = %w[lib ext exe sig docs].freeze
+  SHIPPED_FOLDERS = %w[lib ext exe sig docs man completion].freeze
   SHIPPED_FILES = %w[README.md ARCHITECTURE.md CHANGELOG.md LICENSE.txt dependencies.yml].freeze
 
   def gem = InstalledGem.instance

@@ -15,11 +15,13 @@ module AllocStats
     # RubyGems warn, or fail. So what concerns archives is loaded when `rake package` needs it.
     module Package
       GLOBS = %w[
-        lib/**/*.rb
+        lib/**/*.{rb,css,js,erb,tt}
         ext/allocstats/**/*.{c,h,def,rb}
         sig/**/*.rbs
         exe/*
-        docs/**/*.md
+        docs/**/*.{md,yml,json,png}
+        man/*
+        completion/*
         dependencies.yml
         README.md ARCHITECTURE.md CHANGELOG.md LICENSE.txt
       ].freeze
