@@ -14,7 +14,12 @@ namespace :lint do
     scripts = FileList["script/*", ".ci/run"].select { |path| File.file?(path) && File.open(path, &:gets).to_s.match?(/^#!.*\bbash/) }
     scripts.each { |path| sh "bash", "-n", path, verbose: false }
   end
+
+  desc "Check the signatures in sig: that they parse and that each name in them is declared"
+  task :signatures do
+    sh(*%w[bundle exec rbs -I sig validate], verbose: false)
+  end
 end
 
 desc "Check the style of all sources"
-task lint: %w[lint:ruby lint:c lint:shell]
+task lint: %w[lint:ruby lint:c lint:shell lint:signatures]
