@@ -70,7 +70,7 @@ class MallctlTableTest < Minitest::Test
 
   def test_what_can_crash_is_refused
     table.each do |row|
-      refused = row.name.match?(/\Aexperimental\.|\.reset\z|\.destroy\z|extent_hooks\z|\Atcache\.flush\z|\Aarenas\.(lookup|create)\z|log_(start|stop)\z/) &&
+      refused = row.name.match?(/\Aexperimental\.|\.reset\z|\.destroy\z|extent_hooks\z|\Atcache\.flush\z|\Aarenas\.(lookup|create)\z|log_(start|stop)\z|\Aprof\.gdump\z/) &&
         !%w[prof.reset thread.peak.reset stats.mutexes.reset].include?(row.name)
       assert_equal refused, !row.refused.nil?, row.name
     end
@@ -406,6 +406,7 @@ module MallctlContract
     '"arena.0.extent_hooks", 1' => ["Refused", /functions/],
     '"tcache.flush", 7' => ["Refused", /index/],
     '"tcache.destroy", 7' => ["Refused", /index/],
+    '"prof.gdump", true' => ["Refused", /waits for ever/],
     '"prof.log_start"' => ["Refused", /memory/],
     '"experimental.prof_recent.alloc_max"' => ["Refused", /version to version/],
     '"experimental.batch_alloc"' => ["Refused", /version to version/],

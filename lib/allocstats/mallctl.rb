@@ -10,8 +10,8 @@ module AllocStats
     #   :read; :read_write; :read_or_write (not both in one call of jemalloc's); :write (a value is needed);
     #   :act (takes no value: naming it does it); :act_or_write (either); :make (makes something and answers its number);
     #   :make_from (the same, also with a value); :ask (answers to a value)
-    # - `refused` (Symbol, nil) why it needs `unsafe: true`: :address, :hooks, :frees, :unchecked, :grows, :experimental;
-    #   of :make_from only with a value
+    # - `refused` (Symbol, nil) why it needs `unsafe: true`: :address, :hooks, :frees, :unchecked, :grows, :hangs,
+    #   :experimental; of :make_from only with a value, of what :hangs only when it is written
     # - `needs` (String, nil) without what it is Unsupported
     Entry = Struct.new(:type, :access, :refused, :needs, keyword_init: true)
 

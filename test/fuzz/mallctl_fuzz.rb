@@ -15,9 +15,7 @@ class MallctlFuzz < Fuzzing::Target
 
   def self.allocators = TestAllocators.select { |entry| entry.name == :jemalloc }
 
-  # With its profiler compiled in and told to be there (PROF=1), jemalloc has hung now and then for a cause that is not
-  # known yet, some time after the calls had switched the profiler on: that is hunted apart, not in every run.
-  def self.environments = ENV["PROF"] ? [{}, {"MALLOC_CONF" => "prof:true,prof_active:false"}] : [{}]
+  def self.environments = [{}, {"MALLOC_CONF" => "prof:true,prof_active:false"}]
 
   def initialize
     super

@@ -103,7 +103,7 @@ struct mallctl {
 	enum mallctl_access access;
 	enum mallctl_origin origin;
 	enum mallctl_need needs;
-	enum mallctl_danger danger; /* of a MAKE_FROM only with a value: without one it is harmless */
+	enum mallctl_danger danger; /* of a MAKE_FROM only with a value, of what HANGS only when it is written */
 	enum mallctl_fit fits;
 	bool snapshot; /* it reads what the last refresh of the epoch left */
 	enum { MALLCTL_SUM_NONE, MALLCTL_SUM_ALL, MALLCTL_SUM_ALL_AND_DESTROYED } sums; /* what may stand for <i> */

@@ -120,7 +120,8 @@ static void find(struct request *request, VALUE name, VALUE type, bool unsafe) {
 
 static void refuse_danger(const struct request *request, bool unsafe) {
 	const struct mallctl *entry = entry_of(request);
-	bool harmless = entry->danger == MALLCTL_DANGER_NONE || request->use == MALLCTL_USE_MAKE;
+	bool harmless = entry->danger == MALLCTL_DANGER_NONE || request->use == MALLCTL_USE_MAKE ||
+			(entry->danger == MALLCTL_DANGER_HANGS && request->use == MALLCTL_USE_READ);
 	if (!harmless && !unsafe)
 		COMPLAIN("refused", request->name, rb_utf8_str_new_cstr(mallctl_dangers[entry->danger].sentence));
 	if (mallctl_types[entry->type].read.kind == MALLCTL_STRUCTURE) COMPLAIN("structure", request->name);
