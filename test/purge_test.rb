@@ -176,4 +176,31 @@ class PurgeTest < Minitest::Test
       assert survived, entry.key
     end
   end
+
+  def test_subscribers_are_told_of_each_purge_once
+    result = ChildProcess.ruby(<<~RUBY)
+      told = []
+      kept = AllocStats::Purge.subscribe { |purge| told << purge }
+      AllocStats::Purge.subscribe { raise "of no concern" }
+      gone = AllocStats::Purge.subscribe { told << :gone }
+      AllocStats::Purge.unsubscribe(gone)
+      purge = AllocStats.purge
+      threads = Array.new(4) { Thread.new { AllocStats.purge } }.map(&:value)
+      [told.first.equal?(purge), told.size == 1 + threads.uniq(&:object_id).size, told.include?(:gone), AllocStats.purges[:count] == told.size, AllocStats.purges[:bytes] == told.sum(&:released)]
+    RUBY
+    assert_equal [true, true, false, true, true], result.value
+    assert_equal ["allocstats: a subscriber to purges has failed: RuntimeError: of no concern"], result.stderr.lines(chomp: true).uniq
+    assert_raises(AllocStats::InvalidValue) { AllocStats::Purge.subscribe }
+  end
+
+  def test_purges_are_counted_by_process
+    counts = ChildProcess.ruby(<<~RUBY).value
+      2.times { AllocStats.purge }
+      reader, writer = IO.pipe
+      Process.wait(fork { AllocStats.purge; writer.write(AllocStats.purges[:count].to_s) })
+      writer.close
+      [AllocStats.purges[:count], reader.read]
+    RUBY
+    assert_equal [2, "1"], counts
+  end
 end

@@ -11,14 +11,18 @@ static atomic_uintptr_t generation;
 /* The generation that a thread has honoured; in a key and not in a thread-local variable, which could call malloc. */
 static pthread_key_t honoured;
 
+static _Atomic uint64_t purges_made, bytes_given_back;
+
 static pthread_mutex_t options_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned options_users;
 
-/* In a child nobody but the forking thread goes on, so what other threads had begun is ended here. */
+/* In a child nobody but the forking thread goes on, so what other threads had begun is ended here. Counting begins
+ * anew. */
 static void end_in_child(void) {
 	pthread_mutex_init(&options_lock, NULL);
 	if (options_users && allocator_current()->purge_end) allocator_current()->purge_end();
 	options_users = 0;
+	purges_made = bytes_given_back = 0;
 }
 
 void purge_init(void) {
@@ -38,6 +42,16 @@ void purge_options_end(void) {
 	pthread_mutex_lock(&options_lock);
 	if (options_users && --options_users == 0 && allocator->purge_end) allocator->purge_end();
 	pthread_mutex_unlock(&options_lock);
+}
+
+void purge_count(uint64_t released) {
+	purges_made++;
+	bytes_given_back += released;
+}
+
+void purge_counts(uint64_t *purges, uint64_t *bytes) {
+	*purges = purges_made;
+	*bytes = bytes_given_back;
 }
 
 void purge_ask_threads(void) {

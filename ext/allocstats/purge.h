@@ -9,6 +9,7 @@
 #include "status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Called once when the extension is loaded. */
 void purge_init(void);
@@ -16,6 +17,11 @@ void purge_init(void);
 /* Between these the allocator's options are such that free pages return to the kernel. Nests; any thread. */
 void purge_options_begin(void);
 void purge_options_end(void);
+
+/* How many purges this process has made since it began, and the bytes that they gave back; a forked child begins at 0.
+ */
+void purge_count(uint64_t released);
+void purge_counts(uint64_t *purges, uint64_t *bytes);
 
 /* Asks every thread to purge itself at its next safe point. */
 void purge_ask_threads(void);

@@ -21,3 +21,17 @@ void sample_process(struct sample *sample) {
 		sample_set(sample, FIGURE_major_faults, (uint64_t)usage.ru_majflt);
 	}
 }
+
+bool sample_live(const struct sample *sample, uint64_t *bytes) {
+	if (!sample_has(sample, FIGURE_allocated)) return false;
+	*bytes = sample->value[FIGURE_allocated];
+	return true;
+}
+
+bool sample_kept(const struct sample *sample, uint64_t *bytes) {
+	enum figure held = sample_has(sample, FIGURE_resident) ? FIGURE_resident : FIGURE_committed;
+	if (!sample_has(sample, held) || !sample_has(sample, FIGURE_allocated)) return false;
+	uint64_t whole = sample->value[held], live = sample->value[FIGURE_allocated];
+	*bytes = whole > live ? whole - live : 0;
+	return true;
+}

@@ -32,6 +32,15 @@ static inline bool sample_has(const struct sample *sample, enum figure figure) {
 	return (sample->present >> figure) & 1;
 }
 
+/* What malloc has given out and not got back; false, and *bytes as it was, where it is not measured cheaply. */
+bool sample_live(const struct sample *sample, uint64_t *bytes);
+
+/*
+ * What malloc holds beyond that: what it keeps resident, or, where it does not count that, what it has committed, less
+ * the allocated bytes. Room between blocks, caches, free pages and its own bookkeeping are in it.
+ */
+bool sample_kept(const struct sample *sample, uint64_t *bytes);
+
 /* Name, unit ("bytes"), kind ("gauge") and definition of a figure, as figures.def says them. */
 struct figure_description {
 	const char *name, *unit, *kind, *definition;

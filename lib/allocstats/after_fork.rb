@@ -1,19 +1,34 @@
 # frozen_string_literal: true
 
 module AllocStats
-  # Brings back in every forked child what the fork took from its allocator: jemalloc's background threads, which do not
-  # survive a fork although opt.background_thread goes on saying true. The extension notes before each fork whether they
-  # ran, so whoever runs without them forks as before.
+  # Brings back in every forked child what the fork took away: the sampler's thread where it is wanted, and jemalloc's
+  # background threads, which do not survive a fork although opt.background_thread goes on saying true. The extension notes
+  # before each fork whether they ran, so whoever runs without them forks as before.
   #
   # Process._fork is what fork, Kernel#fork and IO.popen("-") go through (Ruby 3.1 and later); Process.daemon forks by
   # itself.
   module AfterFork
+    @in_child = []
+
+    class << self
+      # Has the block called in every child that is forked from now on.
+      def child(&block)
+        @in_child << block
+      end
+
+      # In the child, once the fork is over.
+      def renew
+        repair
+        @in_child.each(&:call)
+      end
+    end
+
     def _fork
-      super.tap { |pid| AfterFork.repair if pid.zero? }
+      super.tap { |pid| AfterFork.renew if pid.zero? }
     end
 
     def daemon(...)
-      super.tap { AfterFork.repair }
+      super.tap { AfterFork.renew }
     end
 
     Process.singleton_class.prepend(self)

@@ -32,10 +32,36 @@ module AllocStats
     @flight = SingleFlight.new
     @options = Mutex.new
 
+    @subscribers = []
+
     # Purges; see AllocStats.purge.
     def self.run(**options)
-      @flight.run { Run.new(**options).call }
+      @flight.run { Run.new(**options).call.tap { |purge| tell(purge) } }
     end
+
+    # Has the block called with every purge of this process when it is over, in the thread that made it: for logs and
+    # notifications. What the block raises is told on stderr and goes no further.
+    # @yieldparam purge [Purge]
+    # @return [Proc] the block, for unsubscribe
+    def self.subscribe(&block)
+      raise InvalidValue, "subscribe takes a block" unless block
+      @subscribers += [block]
+      block
+    end
+
+    def self.unsubscribe(block)
+      @subscribers -= [block]
+    end
+
+    def self.tell(purge)
+      count(purge.released)
+      @subscribers.each do |subscriber|
+        subscriber.call(purge)
+      rescue => error
+        warn("allocstats: a subscriber to purges has failed: #{error.class}: #{error.message}")
+      end
+    end
+    private_class_method :tell
 
     # Runs the block while no purge has changed the allocator's options for its own time.
     def self.apart(&block)

@@ -23,13 +23,27 @@ static struct cgroup *read_made(const char *membership, const char *mounts) {
 	if (!cgroup) abort();
 	testing_file("proc/self/cgroup", membership);
 	testing_file("proc/self/mountinfo", mounts);
-	cgroup_read(testing_tree(), cgroup);
+	cgroup_read(testing_tree(), PROC_SELF, cgroup);
 	return cgroup;
 }
 
 static uint64_t value_of(const struct cgroup *cgroup, enum cgroup_figure figure) {
 	CHECK_EQUAL(STATUS_OK, cgroup->values[figure].reading.status);
 	return cgroup->values[figure].number;
+}
+
+TEST(another_process_is_looked_up_by_its_folder_in_the_callers_mounts) {
+	testing_file("proc/self/cgroup", "0::/mine\n");
+	testing_file("proc/77/cgroup", "0::/theirs\n");
+	testing_file("proc/self/mountinfo", V2_MOUNT);
+	testing_file("sys/fs/cgroup/mine/memory.stat", "anon 1\n");
+	testing_file("sys/fs/cgroup/theirs/memory.stat", "anon 2\n");
+	struct cgroup *cgroup = malloc(sizeof *cgroup);
+	if (!cgroup) abort();
+	cgroup_read(testing_tree(), "/proc/77", cgroup);
+	CHECK_EQUAL(STATUS_OK, cgroup->values[CGROUP_FIGURE_anon].reading.status);
+	CHECK_EQUAL(2, cgroup->values[CGROUP_FIGURE_anon].number);
+	free(cgroup);
 }
 
 TEST(a_group_of_version_2_is_read) {
@@ -194,7 +208,7 @@ TEST(without_a_memory_controller_there_is_no_version) {
 TEST(missing_files_say_so) {
 	struct cgroup *cgroup = malloc(sizeof *cgroup);
 	REQUIRE(cgroup);
-	cgroup_read(testing_tree(), cgroup);
+	cgroup_read(testing_tree(), PROC_SELF, cgroup);
 	CHECK_EQUAL(0, cgroup->version);
 	CHECK_EQUAL(ENOENT, cgroup->membership.error);
 	CHECK_EQUAL(ENOENT, cgroup->mounts.error);

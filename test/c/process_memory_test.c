@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -18,7 +20,7 @@
 #endif
 
 static struct process_memory read_real(bool malloc_is_glibc) {
-	struct process_memory_request request = {.root = "", .malloc_is_glibc = malloc_is_glibc};
+	struct process_memory_request request = {.root = "", .process = PROC_SELF, .malloc_is_glibc = malloc_is_glibc};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	return memory;
@@ -55,7 +57,7 @@ TEST(a_claimed_range_becomes_its_kind) {
 	char *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(pages != MAP_FAILED);
 	memset(pages, 1, bytes / 2);
-	struct process_memory_request request = {.root = ""};
+	struct process_memory_request request = {.root = "", .process = PROC_SELF};
 	struct process_memory memory;
 	uint64_t start = (uint64_t)(uintptr_t)pages;
 	claims_add(&request.ruby_heap, start, start + bytes, MAPPING_KIND_ruby_heap);
@@ -236,7 +238,7 @@ TEST(memory_that_only_looks_like_an_arena_is_not_mallocs) {
 	memset(aligned, 0x5a, 1 << 20);
 	struct mappings mappings;
 	struct claims known = {0}, claims = {0};
-	REQUIRE_EQUAL(STATUS_OK, smaps_read("", &mappings).status);
+	REQUIRE_EQUAL(STATUS_OK, smaps_read("", PROC_SELF, &mappings).status);
 	CHECK_EQUAL(STATUS_OK, glibc_claim(&mappings, &known, &claims).status);
 	claims_settle(&claims);
 	CHECK(!claims_find(&claims, (uint64_t)(uintptr_t)aligned));
@@ -251,7 +253,7 @@ TEST(memory_that_only_looks_like_an_arena_is_not_mallocs) {
 TEST(in_a_made_tree_only_the_lines_count) {
 	testing_file("proc/self/smaps", "1000-2000 rw-p 0 00:00 0 [heap]\nRss: 8 kB\n"
 					"2000-3000 rw-p 0 00:00 0 [stack]\nRss: 4 kB\n");
-	struct process_memory_request request = {.root = testing_tree(), .malloc_is_glibc = true};
+	struct process_memory_request request = {.root = testing_tree(), .process = PROC_SELF, .malloc_is_glibc = true};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
@@ -260,6 +262,40 @@ TEST(in_a_made_tree_only_the_lines_count) {
 	CHECK_EQUAL(4 << 10, rss_of(&memory, MAPPING_KIND_stack));
 	CHECK_EQUAL(8 << 10, rss_of(&memory, MAPPING_KIND_other));
 	CHECK_EQUAL(1u << MAPPING_KIND_stack, memory.told_kinds);
+}
+
+TEST(another_process_is_read_by_its_folder) {
+	testing_file("proc/77/smaps", "1000-2000 rw-p 0 00:00 0 [heap]\nRss: 8 kB\n");
+	testing_file("proc/77/smaps_rollup", "1000-2000 ---p 0 00:00 0 [rollup]\nRss: 8 kB\nPss: 5 kB\n");
+	struct process_memory_request request = {.root = testing_tree(), .process = "/proc/77"};
+	struct process_memory memory;
+	process_memory_read(&request, &memory);
+	CHECK_EQUAL(STATUS_OK, memory.smaps.status);
+	CHECK_EQUAL(8 << 10, memory.mapped.value[MAPPING_FIGURE_rss]);
+	CHECK_EQUAL(5 << 10, memory.whole.value[MAPPING_FIGURE_pss]);
+}
+
+/* What is proven of this process by its own addresses would be nonsense for another. */
+TEST(of_another_real_process_only_the_lines_count) {
+	int ready[2];
+	REQUIRE_EQUAL(0, pipe(ready));
+	pid_t child = fork();
+	if (child == 0) {
+		close(ready[1]);
+		char byte;
+		_exit((int)read(ready[0], &byte, 1));
+	}
+	char folder[32];
+	snprintf(folder, sizeof folder, "/proc/%d", (int)child);
+	struct process_memory_request request = {.root = "", .process = folder, .malloc_is_glibc = true};
+	struct process_memory memory;
+	process_memory_read(&request, &memory);
+	close(ready[0]), close(ready[1]);
+	waitpid(child, NULL, 0);
+	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
+	CHECK(memory.mapped.value[MAPPING_FIGURE_rss] > 0);
+	CHECK_EQUAL(0, memory.stacks.threads);
+	CHECK_EQUAL(0, rss_of(&memory, MAPPING_KIND_private_heap));
 }
 
 TEST(the_machines_memory_is_read) {

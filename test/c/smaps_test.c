@@ -32,7 +32,7 @@ static const char TWO_MAPPINGS[] = "00400000-00420000 r-xp 00000000 fe:00 77    
 
 static struct reading read_made(const char *content, struct mappings *out) {
 	testing_file("proc/self/smaps", content);
-	return smaps_read(testing_tree(), out);
+	return smaps_read(testing_tree(), PROC_SELF, out);
 }
 
 static struct mapping_figures sum_of(const struct mappings *mappings) {
@@ -169,7 +169,7 @@ TEST(a_nul_ends_a_line_early) {
 	REQUIRE(file);
 	CHECK_EQUAL(sizeof content - 1, fwrite(content, 1, sizeof content - 1, file));
 	fclose(file);
-	struct reading reading = smaps_read(testing_tree(), &mappings);
+	struct reading reading = smaps_read(testing_tree(), PROC_SELF, &mappings);
 	CHECK_EQUAL(STATUS_MALFORMED, reading.status); /* by its last line; and before that: */
 	CHECK_EQUAL(4, reading.line);
 	CHECK_EQUAL(1, mappings.count);
@@ -181,11 +181,11 @@ TEST(a_nul_ends_a_line_early) {
 TEST(what_cannot_be_opened_says_why) {
 	struct mappings mappings;
 	struct mapping_figures figures;
-	CHECK_EQUAL(ENOENT, smaps_read(testing_tree(), &mappings).error);
-	CHECK_EQUAL(ENOENT, smaps_rollup_read(testing_tree(), &figures).error);
+	CHECK_EQUAL(ENOENT, smaps_read(testing_tree(), PROC_SELF, &mappings).error);
+	CHECK_EQUAL(ENOENT, smaps_rollup_read(testing_tree(), PROC_SELF, &figures).error);
 
 	testing_file("proc/self/smaps/inside", "");
-	struct reading reading = smaps_read(testing_tree(), &mappings);
+	struct reading reading = smaps_read(testing_tree(), PROC_SELF, &mappings);
 	CHECK_EQUAL(STATUS_UNREADABLE, reading.status);
 	CHECK_EQUAL(EISDIR, reading.error);
 
@@ -194,7 +194,7 @@ TEST(what_cannot_be_opened_says_why) {
 	memset(root, 'r', 8191);
 	root[0] = '/';
 	root[8191] = '\0';
-	CHECK_EQUAL(ENAMETOOLONG, smaps_read(root, &mappings).error);
+	CHECK_EQUAL(ENAMETOOLONG, smaps_read(root, PROC_SELF, &mappings).error);
 	free(root);
 }
 
@@ -204,7 +204,7 @@ TEST(a_pipe_in_place_of_the_file_does_not_make_the_reader_wait) {
 	testing_file("proc/self/other", "");
 	snprintf(path, sizeof path, "%s/proc/self/smaps", testing_tree());
 	REQUIRE_EQUAL(0, mkfifo(path, 0600));
-	CHECK_EQUAL(STATUS_UNREADABLE, smaps_read(testing_tree(), &mappings).status);
+	CHECK_EQUAL(STATUS_UNREADABLE, smaps_read(testing_tree(), PROC_SELF, &mappings).status);
 	CHECK_EQUAL(0, mappings.count);
 }
 
@@ -214,7 +214,7 @@ TEST(an_unreadable_file_says_permission_denied) {
 	REQUIRE_EQUAL(0, chmod(path, 0));
 	uid_t user = geteuid();
 	if (user == 0) REQUIRE_EQUAL(0, seteuid(65534)); /* root would be let in */
-	struct reading reading = smaps_read(testing_tree(), &mappings);
+	struct reading reading = smaps_read(testing_tree(), PROC_SELF, &mappings);
 	if (user == 0) REQUIRE_EQUAL(0, seteuid(0));
 	CHECK_EQUAL(EACCES, reading.error);
 }
@@ -224,7 +224,7 @@ TEST(the_rollup_is_read) {
 	testing_file("proc/self/smaps_rollup",
 		"55d0-7fff ---p 00000000 00:00 0                          [rollup]\n"
 		"Rss:                1756 kB\nPss:                 342 kB\nPss_Dirty: 116 kB\n");
-	REQUIRE_EQUAL(STATUS_OK, smaps_rollup_read(testing_tree(), &figures).status);
+	REQUIRE_EQUAL(STATUS_OK, smaps_rollup_read(testing_tree(), PROC_SELF, &figures).status);
 	CHECK_EQUAL(1756 << 10, figures.value[MAPPING_FIGURE_rss]);
 	CHECK_EQUAL(342 << 10, figures.value[MAPPING_FIGURE_pss]);
 	CHECK(!has(&figures, MAPPING_FIGURE_swap));
@@ -273,7 +273,7 @@ TEST(each_mapping_has_the_kind_that_its_line_tells) {
 
 TEST(this_process_is_read_whole) {
 	struct mappings mappings;
-	struct reading reading = smaps_read("", &mappings);
+	struct reading reading = smaps_read("", PROC_SELF, &mappings);
 	REQUIRE_EQUAL(STATUS_OK, reading.status);
 	struct mapping_figures sum = sum_of(&mappings);
 	CHECK(has(&sum, MAPPING_FIGURE_rss));
@@ -295,7 +295,7 @@ TEST(a_full_descriptor_table_is_told) {
 	none = limit;
 	none.rlim_cur = 0;
 	REQUIRE_EQUAL(0, setrlimit(RLIMIT_NOFILE, &none));
-	struct reading reading = smaps_read("", &mappings);
+	struct reading reading = smaps_read("", PROC_SELF, &mappings);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	mappings_free(&mappings);
 	CHECK_EQUAL(STATUS_UNREADABLE, reading.status);

@@ -193,11 +193,11 @@ static void clear(struct cgroup *out) {
 	out->pressure.reading.status = STATUS_UNSUPPORTED;
 }
 
-void cgroup_read(const char *root, struct cgroup *out) {
+void cgroup_read(const char *root, const char *process, struct cgroup *out) {
 	const struct cgroup_place *place = &out->places.memory_v1;
 
 	clear(out);
-	cgroup_places_find(root, &out->places, &out->membership, &out->mounts);
+	cgroup_places_find(root, process, &out->places, &out->membership, &out->mounts);
 	if (find_charged(root, &out->places.memory_v1, out->path)) {
 		out->version = 1;
 	} else if (find_charged(root, &out->places.unified, out->path)) {

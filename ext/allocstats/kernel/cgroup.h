@@ -1,5 +1,5 @@
 /*
- * The control group that the process's memory is charged to, v2 or v1, and the limits above it. Files of a dozen lines:
+ * The control group that a process's memory is charged to, v2 or v1, and the limits above it. Files of a dozen lines:
  * some hundred microseconds, by system calls that do not wait; called without the GVL all the same.
  */
 #ifndef ALLOCSTATS_CGROUP_H
@@ -55,7 +55,7 @@ struct pressure {
 
 /* 40 kB, most of it room for paths: nothing for a stack. */
 struct cgroup {
-	struct reading membership; /* of /proc/self/cgroup */
+	struct reading membership; /* of the process's cgroup */
 	struct reading mounts;     /* of /proc/self/mountinfo */
 	struct cgroup_places places;
 	int version;         /* 1, 2, or 0 where no memory controller was found */
@@ -66,7 +66,10 @@ struct cgroup {
 	struct pressure pressure;
 };
 
-/* Reads what is below root: "" for the real one, or a made tree with proc/self/... and the mount points it names. */
-void cgroup_read(const char *root, struct cgroup *out);
+/*
+ * Reads what is below root: "" for the real one, or a made tree with proc/self/... and the mount points it names.
+ * `process` is PROC_SELF or the folder of another.
+ */
+void cgroup_read(const char *root, const char *process, struct cgroup *out);
 
 #endif

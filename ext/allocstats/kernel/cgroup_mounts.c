@@ -32,10 +32,10 @@ static bool parse_membership(char *line, struct cgroup_places *out) {
 	return true;
 }
 
-static struct reading read_membership(const char *root, struct cgroup_places *out) {
+static struct reading read_membership(const char *root, const char *process, struct cgroup_places *out) {
 	struct line_reader reader;
 	char *line;
-	line_reader_open(&reader, root, "/proc/self", "cgroup");
+	line_reader_open(&reader, root, process, "cgroup");
 	while ((line = line_reader_next(&reader))) {
 		if (!parse_membership(line, out)) line_reader_malformed(&reader);
 	}
@@ -123,16 +123,16 @@ static bool parse_mount(char *line, struct cgroup_places *out) {
 static struct reading read_mounts(const char *root, struct cgroup_places *out) {
 	struct line_reader reader;
 	char *line;
-	line_reader_open(&reader, root, "/proc/self", "mountinfo");
+	line_reader_open(&reader, root, PROC_SELF, "mountinfo");
 	while ((line = line_reader_next(&reader))) {
 		if (!parse_mount(line, out)) line_reader_malformed(&reader);
 	}
 	return line_reader_close(&reader);
 }
 
-void cgroup_places_find(
-	const char *root, struct cgroup_places *out, struct reading *membership, struct reading *mounts) {
+void cgroup_places_find(const char *root, const char *process, struct cgroup_places *out, struct reading *membership,
+	struct reading *mounts) {
 	memset(out, 0, sizeof *out);
-	*membership = read_membership(root, out);
+	*membership = read_membership(root, process, out);
 	*mounts = read_mounts(root, out);
 }

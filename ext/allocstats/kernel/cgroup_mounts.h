@@ -1,4 +1,4 @@
-/* Which folders are this process's control groups. */
+/* Which folders are a process's control groups, as the calling process sees them. */
 #ifndef ALLOCSTATS_CGROUP_MOUNTS_H
 #define ALLOCSTATS_CGROUP_MOUNTS_H
 
@@ -19,8 +19,11 @@ struct cgroup_places {
 	struct cgroup_place unified;   /* v2 */
 };
 
-/* Says how reading /proc/self/cgroup and /proc/self/mountinfo below root went. */
-void cgroup_places_find(
-	const char *root, struct cgroup_places *out, struct reading *membership, struct reading *mounts);
+/*
+ * Says how reading the process's cgroup and the caller's own /proc/self/mountinfo below root went: both have the
+ * caller's view of the hierarchy.
+ */
+void cgroup_places_find(const char *root, const char *process, struct cgroup_places *out, struct reading *membership,
+	struct reading *mounts);
 
 #endif

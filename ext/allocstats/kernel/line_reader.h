@@ -22,6 +22,9 @@ struct reading {
 
 enum { LINE_READER_LONGEST = 8192 }; /* a path of 4096 bytes, octal escapes and the numbers before it fit mostly */
 
+/* The folder of the calling process; another process's is "/proc/" and its number. */
+#define PROC_SELF "/proc/self"
+
 struct line_reader {
 	struct reading reading;
 	int descriptor;

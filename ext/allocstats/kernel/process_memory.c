@@ -3,6 +3,8 @@
 #include "private_heap.h"
 #include "residency_glibc.h"
 
+#include <string.h>
+
 static void sum_up(const struct mappings *mappings, struct process_memory *out) {
 	out->mapped = mapping_figures_zero;
 	out->mappings = mappings->count;
@@ -43,13 +45,13 @@ static void claim(const struct mappings *mappings, const void *block, struct pro
 
 void process_memory_read(struct process_memory_request *request, struct process_memory *out) {
 	struct mappings mappings;
-	bool real = request->root[0] == '\0';
+	bool real = request->root[0] == '\0' && strcmp(request->process, PROC_SELF) == 0;
 	void *block = private_alloc(PRIVATE_readings, 1);
 
 	*out = (struct process_memory){0};
 	out->rollup.status = STATUS_UNSUPPORTED;
-	if (!request->without_rollup) out->rollup = smaps_rollup_read(request->root, &out->whole);
-	out->smaps = smaps_read(request->root, &mappings);
+	if (!request->without_rollup) out->rollup = smaps_rollup_read(request->root, request->process, &out->whole);
+	out->smaps = smaps_read(request->root, request->process, &mappings);
 	if (out->smaps.status == STATUS_OK) {
 		mappings_classify(&mappings, real && request->malloc_is_glibc);
 		sum_up(&mappings, out);

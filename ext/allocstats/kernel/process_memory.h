@@ -1,5 +1,5 @@
 /*
- * The memory of the calling process as the kernel counts it, in one pass over its mappings. Expensive beside a sample:
+ * The memory of a process as the kernel counts it, in one pass over its mappings. Expensive beside a sample:
  * the kernel walks the page tables, which takes milliseconds in a large process, so it is called without the GVL. Takes
  * nothing from the malloc it measures.
  */
@@ -11,6 +11,7 @@
 
 struct process_memory_request {
 	const char *root;    /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
+	const char *process; /* PROC_SELF, or the folder of another process, of which only names are evidence too */
 	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
 	bool malloc_is_glibc;    /* glibc's malloc serves this process, so its headers may be looked for */
 	struct claims ruby_heap; /* pages of Ruby's heap; taken over, and freed, by process_memory_read */

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
 #include "residency_stacks.h"
+#include "numbered_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,15 +12,6 @@
  * thread's static variables. Only matters where another mapping has merged with the top of the stack.
  */
 enum { THREAD_DATA_ABOVE = 8192 };
-
-/* linux_dirent64, which the C libraries hide behind readdir(3) and its malloc. */
-struct directory_entry {
-	uint64_t inode;
-	int64_t next;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
 
 /* /proc/self/pagemap has 64 bits for each page, and this one says that the page is a guard (Linux 6.15). */
 #define PAGEMAP_GUARD (UINT64_C(1) << 58)
@@ -94,27 +85,13 @@ static void visit_thread(pid_t thread, const struct mappings *mappings, struct c
 	if (!told) out->untold++;
 }
 
-/* A thread's id, or 0 for what is no number. */
-static pid_t thread_of(const struct directory_entry *entry) {
-	const char *name = entry->name;
-	uint64_t number;
-	return parse_decimal(&name, &number) && *name == '\0' && number <= INT32_MAX ? (pid_t)number : 0;
-}
-
 void stacks_claim(const struct mappings *mappings, struct claims *claims, struct stacks *out) {
-	_Alignas(struct directory_entry) char buffer[4096];
+	struct numbered_folder threads;
+	int64_t thread;
 	*out = (struct stacks){.reading = {.status = STATUS_OK}};
-	int descriptor = open("/proc/self/task", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-	long count = descriptor < 0 ? -1 : syscall(SYS_getdents64, descriptor, buffer, sizeof buffer);
-	while (count > 0 && out->reading.status == STATUS_OK) {
-		for (long at = 0; at < count;) {
-			const struct directory_entry *entry = (const void *)(buffer + at);
-			pid_t thread = thread_of(entry);
-			if (thread > 0) visit_thread(thread, mappings, claims, out);
-			at += entry->length;
-		}
-		count = syscall(SYS_getdents64, descriptor, buffer, sizeof buffer);
-	}
-	if (count < 0) out->reading = (struct reading){.status = STATUS_UNREADABLE, .error = errno};
-	if (descriptor >= 0) close(descriptor);
+	numbered_folder_open(&threads, "/proc/self/task");
+	while (out->reading.status == STATUS_OK && (thread = numbered_folder_next(&threads)))
+		visit_thread((pid_t)thread, mappings, claims, out);
+	if (threads.error) out->reading = (struct reading){.status = STATUS_UNREADABLE, .error = threads.error};
+	numbered_folder_close(&threads);
 }

@@ -133,13 +133,13 @@ static struct mapping *append(struct mappings *mappings, const struct mapping *m
 	return last;
 }
 
-struct reading smaps_read(const char *root, struct mappings *out) {
+struct reading smaps_read(const char *root, const char *process, struct mappings *out) {
 	struct line_reader reader;
 	struct mapping *current = NULL, header;
 	const char *line;
 
 	*out = (struct mappings){0};
-	line_reader_open(&reader, root, "/proc/self", "smaps");
+	line_reader_open(&reader, root, process, "smaps");
 	while ((line = line_reader_next(&reader))) {
 		if (current && parse_field(line, &current->figures)) {
 			parse_flags(line, current);
@@ -170,13 +170,13 @@ const struct mapping *mappings_find(const struct mappings *mappings, uint64_t ad
 	return low < mappings->count && mappings->items[low].start <= address ? &mappings->items[low] : NULL;
 }
 
-struct reading smaps_rollup_read(const char *root, struct mapping_figures *out) {
+struct reading smaps_rollup_read(const char *root, const char *process, struct mapping_figures *out) {
 	struct line_reader reader;
 	struct mapping header;
 	const char *line;
 
 	*out = (struct mapping_figures){0};
-	line_reader_open(&reader, root, "/proc/self", "smaps_rollup");
+	line_reader_open(&reader, root, process, "smaps_rollup");
 	while ((line = line_reader_next(&reader))) {
 		bool good = reader.reading.line == 1 ? parse_header(line, &header) : parse_field(line, out);
 		if (!good) line_reader_malformed(&reader);

@@ -1,6 +1,6 @@
 /*
- * /proc/self/smaps and smaps_rollup as numbers. A figure whose line is missing, cut or too large for 64 bits is absent:
- * its present bit is clear and its value must not be read.
+ * A process's smaps and smaps_rollup as numbers. `process` is its folder: PROC_SELF, or that of another. A figure whose
+ * line is missing, cut or too large for 64 bits is absent: its present bit is clear and its value must not be read.
  */
 #ifndef ALLOCSTATS_SMAPS_H
 #define ALLOCSTATS_SMAPS_H
@@ -66,15 +66,15 @@ struct mappings {
 	size_t count, capacity;
 };
 
-/* Reads root/proc/self/smaps. What was read before a failure stays in `out`, to be freed, and is not the whole. */
-struct reading smaps_read(const char *root, struct mappings *out);
+/* Reads root + process + "/smaps". What was read before a failure stays in `out`, to be freed, and is not the whole. */
+struct reading smaps_read(const char *root, const char *process, struct mappings *out);
 void mappings_free(struct mappings *mappings);
 
 /* The mapping that holds an address, or NULL. */
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
 
-/* Reads root/proc/self/smaps_rollup: the sums, made by the kernel without rounding for each mapping. */
-struct reading smaps_rollup_read(const char *root, struct mapping_figures *out);
+/* Reads its smaps_rollup: the sums, made by the kernel without rounding for each mapping. */
+struct reading smaps_rollup_read(const char *root, const char *process, struct mapping_figures *out);
 
 /* Adds to a sum that began as mapping_figures_zero: a figure that one of them lacks, or that overflows, is absent. */
 extern const struct mapping_figures mapping_figures_zero;

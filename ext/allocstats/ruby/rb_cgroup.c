@@ -14,7 +14,7 @@ struct cgroup_call {
 /* Without the GVL. */
 static void *read_cgroup(void *data) {
 	struct cgroup_call *call = data;
-	cgroup_read(call->root, call->cgroup);
+	cgroup_read(call->root, PROC_SELF, call->cgroup);
 	return NULL;
 }
 

@@ -62,7 +62,7 @@ static void *read_memory(void *data) {
 	struct scan *scan = data;
 	process_memory_read(&scan->request, &scan->memory);
 	if (scan->cgroup) {
-		cgroup_read(scan->request.root, scan->cgroup);
+		cgroup_read(scan->request.root, scan->request.process, scan->cgroup);
 		scan->machine = machine_memory_read(scan->request.root, &scan->machine_bytes);
 	}
 	return NULL;
@@ -137,18 +137,22 @@ static VALUE free_scan(VALUE data) {
 }
 
 /*
- * call-seq: scan(root, heap_page_bytes, whole) -> Hash, or nil without memory
+ * call-seq: scan(root, heap_page_bytes, whole, process = "/proc/self") -> Hash, or nil without memory
  *
  * root is "" or a made tree's folder, heap_page_bytes the size of Ruby's heap pages, a power of two, or 0 for leaving
- * them aside; whole is whether to read smaps_rollup, the control group and the machine's memory as well.
+ * them aside; whole is whether to read smaps_rollup, the control group and the machine's memory as well; process is the
+ * folder of the process below root.
  */
-static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes, VALUE whole) {
+static VALUE process_memory_scan(int argc, VALUE *argv, VALUE self) {
+	VALUE root, heap_page_bytes, whole, process;
 	(void)self;
+	rb_scan_args(argc, argv, "31", &root, &heap_page_bytes, &whole, &process);
 	struct scan scan = {
-		.request = {.root = StringValueCStr(root)},
+		.request = {.root = StringValueCStr(root),
+			.process = NIL_P(process) ? PROC_SELF : StringValueCStr(process)},
 		.heap_page_bytes = NUM2ULL(heap_page_bytes),
 	};
-	bool real = scan.request.root[0] == '\0';
+	bool real = scan.request.root[0] == '\0' && strcmp(scan.request.process, PROC_SELF) == 0;
 	scan.request.malloc_is_glibc = real && strcmp(allocator_current()->name, "glibc") == 0;
 	scan.request.without_rollup = !RTEST(whole);
 	if (RTEST(whole)) {
@@ -157,7 +161,31 @@ static VALUE process_memory_scan(VALUE self, VALUE root, VALUE heap_page_bytes, 
 	}
 	VALUE hash = rb_ensure(run_scan, (VALUE)&scan, free_scan, (VALUE)&scan);
 	RB_GC_GUARD(root);
+	RB_GC_GUARD(process);
 	return hash;
+}
+
+struct rollup {
+	const char *process;
+	struct mapping_figures figures;
+	struct reading reading;
+};
+
+/* Without the GVL. */
+static void *read_rollup(void *data) {
+	struct rollup *rollup = data;
+	rollup->reading = smaps_rollup_read("", rollup->process, &rollup->figures);
+	return NULL;
+}
+
+/* call-seq: rollup(process) -> [{figure: bytes or nil}, reading], of smaps_rollup alone; process is "/proc/self", ...
+ */
+static VALUE process_memory_rollup(VALUE self, VALUE process) {
+	(void)self;
+	struct rollup rollup = {.process = StringValueCStr(process)};
+	rb_thread_call_without_gvl(read_rollup, &rollup, NULL, NULL);
+	RB_GC_GUARD(process);
+	return rb_assoc_new(figures_to_ruby(&rollup.figures), reading_to_ruby(&rollup.reading));
 }
 
 /* => [[name, field, definition], ...] */
@@ -184,7 +212,8 @@ static VALUE process_memory_kind_list(VALUE self) {
 
 void init_process_memory(VALUE module) {
 	VALUE class = rb_define_class_under(module, "ProcessMemory", rb_cObject);
-	rb_define_singleton_method(class, "scan", process_memory_scan, 3);
+	rb_define_singleton_method(class, "scan", process_memory_scan, -1);
+	rb_define_singleton_method(class, "rollup", process_memory_rollup, 1);
 	rb_define_singleton_method(class, "figure_list", process_memory_figure_list, 0);
 	rb_define_singleton_method(class, "kind_list", process_memory_kind_list, 0);
 }

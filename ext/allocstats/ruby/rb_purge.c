@@ -111,6 +111,23 @@ static VALUE purge_on_thread(VALUE self, VALUE thread) {
 	return symbol("unreachable");
 }
 
+/* count(bytes given back, or nil) */
+static VALUE purge_count_one(VALUE self, VALUE released) {
+	purge_count(NIL_P(released) ? 0 : NUM2ULL(released));
+	return self;
+}
+
+/* => {count:, bytes:} of this process */
+static VALUE purge_totals(VALUE self) {
+	(void)self;
+	uint64_t count, bytes;
+	purge_counts(&count, &bytes);
+	VALUE hash = rb_hash_new();
+	rb_hash_aset(hash, symbol("count"), ULL2NUM(count));
+	rb_hash_aset(hash, symbol("bytes"), ULL2NUM(bytes));
+	return hash;
+}
+
 static VALUE words(const char *text) {
 	return text ? rb_str_new_cstr(text) : Qnil;
 }
@@ -135,6 +152,8 @@ void init_purge(VALUE module) {
 	rb_define_singleton_method(class, "on_this_thread", purge_run_this_thread, 0);
 	rb_define_singleton_method(class, "on_thread", purge_on_thread, 1);
 	rb_define_singleton_method(class, "ask_threads", purge_ask, 0);
+	rb_define_singleton_method(class, "count", purge_count_one, 1);
+	rb_define_singleton_method(class, "totals", purge_totals, 0);
 	rb_define_singleton_method(class, "words", purge_words, 0);
 	rb_define_singleton_method(module, "safe_point", safe_point, 0);
 }

@@ -2,6 +2,7 @@
  * AllocStats::Sample: one reading of the figures, refilled in place. The figures live in the private heap; refresh
  * holds the GVL for some microseconds, calls malloc not once and makes no Ruby object.
  */
+#include "rb_sample.h"
 #include "allocator.h"
 #include "private_heap.h"
 #include "process_generation.h"
@@ -57,7 +58,7 @@ static struct sample *figures_of(VALUE self) {
 	return sample->figures;
 }
 
-static void read_figures(struct sample *figures) {
+void rb_read_figures(struct sample *figures) {
 	allocator_sample(figures);
 	if (!NIL_P(heap_pages_key)) sample_set(figures, FIGURE_ruby_heap_pages, rb_gc_stat(heap_pages_key));
 }
@@ -73,7 +74,7 @@ static struct sample *allocate_figures(struct rb_sample *sample) {
 static VALUE rb_sample_initialize(VALUE self) {
 	struct rb_sample *sample = unwrap(self);
 	if (sample->figures) rb_raise(error_base, "this sample has its figures already; refresh reads them anew");
-	read_figures(allocate_figures(sample));
+	rb_read_figures(allocate_figures(sample));
 	return self;
 }
 
@@ -89,7 +90,7 @@ static VALUE rb_sample_initialize_copy(VALUE self, VALUE other) {
 /* refresh => self, with all figures read anew */
 static VALUE rb_sample_refresh(VALUE self) {
 	rb_check_frozen(self);
-	read_figures(figures_of(self));
+	rb_read_figures(figures_of(self));
 	return self;
 }
 
@@ -108,6 +109,18 @@ static VALUE rb_sample_closed(VALUE self) {
 
 static VALUE figure_value(const struct sample *figures, enum figure figure) {
 	return sample_has(figures, figure) ? ULL2NUM(figures->value[figure]) : Qnil;
+}
+
+/* live => bytes that malloc has given out and not got back (allocated), or nil where that is not counted cheaply */
+static VALUE rb_sample_live(VALUE self) {
+	uint64_t bytes;
+	return sample_live(figures_of(self), &bytes) ? ULL2NUM(bytes) : Qnil;
+}
+
+/* kept => bytes that malloc holds beyond those: resident, or else committed, less allocated; nil on glibc */
+static VALUE rb_sample_kept(VALUE self) {
+	uint64_t bytes;
+	return sample_kept(figures_of(self), &bytes) ? ULL2NUM(bytes) : Qnil;
 }
 
 static bool is_name(VALUE name, const char *figure) {
@@ -181,6 +194,8 @@ void init_sample(VALUE module) {
 	rb_define_method(class, "refresh", rb_sample_refresh, 0);
 	rb_define_method(class, "close", rb_sample_close, 0);
 	rb_define_method(class, "closed?", rb_sample_closed, 0);
+	rb_define_method(class, "live", rb_sample_live, 0);
+	rb_define_method(class, "kept", rb_sample_kept, 0);
 	rb_define_method(class, "[]", rb_sample_aref, 1);
 	rb_define_method(class, "to_h", rb_sample_to_h, 0);
 #define FIGURE(name, unit, kind, definition) rb_define_method(class, #name, rb_sample_##name, 0);

@@ -1,0 +1,67 @@
+#define _GNU_SOURCE
+#include "history.h"
+
+#include <time.h>
+
+uint64_t history_now(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct history_point history_point_of(const struct sample *sample, uint64_t at) {
+	struct history_point point = {at, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
+	if (sample_has(sample, FIGURE_rss)) point.rss = sample->value[FIGURE_rss];
+	sample_live(sample, &point.live);
+	sample_kept(sample, &point.kept);
+	return point;
+}
+
+void history_clear(struct history *history) {
+	history->fine_next = history->fine_count = history->coarse_next = history->coarse_count = 0;
+}
+
+static void push(
+	struct history_point *ring, uint32_t size, uint32_t *next, uint32_t *count, const struct history_point *point) {
+	ring[*next % size] = *point;
+	*next = (*next + 1) % size;
+	if (*count < size) ++*count;
+}
+
+static bool begins_a_minute(const struct history *history, const struct history_point *point) {
+	if (history->coarse_count == 0) return true;
+	uint32_t last = (history->coarse_next + HISTORY_COARSE_POINTS - 1) % HISTORY_COARSE_POINTS;
+	return point->at / HISTORY_COARSE_MS != history->coarse[last].at / HISTORY_COARSE_MS;
+}
+
+void history_add(struct history *history, const struct history_point *point) {
+	if (begins_a_minute(history, point))
+		push(history->coarse, HISTORY_COARSE_POINTS, &history->coarse_next, &history->coarse_count, point);
+	push(history->fine, HISTORY_FINE_POINTS, &history->fine_next, &history->fine_count, point);
+}
+
+/* The points of a ring in the order they came, those of [since, before) alone. */
+static size_t copy(const struct history_point *ring, uint32_t size, uint32_t next, uint32_t count, uint64_t since,
+	uint64_t before, struct history_point *out) {
+	if (next >= size || count > size) return 0;
+	size_t copied = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct history_point *point = &ring[(next + size - count + i) % size];
+		if (point->at >= since && point->at < before) out[copied++] = *point;
+	}
+	return copied;
+}
+
+size_t history_points(const struct history *history, uint64_t since, struct history_point *out) {
+	struct history_point *fine = out + HISTORY_COARSE_POINTS;
+	size_t fine_count =
+		copy(history->fine, HISTORY_FINE_POINTS, history->fine_next, history->fine_count, 0, UINT64_MAX, fine);
+	uint64_t fine_begins = fine_count ? fine[0].at : UINT64_MAX;
+	size_t count = copy(history->coarse, HISTORY_COARSE_POINTS, history->coarse_next, history->coarse_count, since,
+		fine_begins, out);
+	for (size_t i = 0; i < fine_count; i++) {
+		if (fine[i].at >= since)
+			out[count++] = fine[i]; /* never past its source: count <= HISTORY_COARSE_POINTS + i */
+	}
+	return count;
+}

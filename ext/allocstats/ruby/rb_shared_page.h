@@ -1,0 +1,35 @@
+/* This process's part in the shared page, for the files that serve AllocStats::SharedPage. */
+#ifndef ALLOCSTATS_RB_SHARED_PAGE_H
+#define ALLOCSTATS_RB_SHARED_PAGE_H
+
+#include "rb_allocstats.h"
+#include "seat.h"
+
+#include <stdbool.h>
+
+/* They change with the GVL held, and by the main Ractor alone; a page once had is kept until the process ends. */
+extern struct shared_page process_page;
+extern struct seat process_seat;
+
+/* Whether this very process has a seat: a forked child has its parent's in memory, and must not write there. */
+bool process_is_seated(void);
+
+/* Raises where it has none. */
+void demand_seat(void);
+
+/* Copies a String, or nothing for nil, into a field of fixed size, cut where it does not fit and ended by a NUL. */
+void copy_text(char *field, size_t room, VALUE text);
+#define COPY_TEXT(field, text) copy_text(field, sizeof(field), text)
+
+/* What is absent is nil. */
+static inline VALUE optional_number(uint64_t value) {
+	return value == HISTORY_ABSENT ? Qnil : ULL2NUM(value);
+}
+
+/* Sets pss, uss and swap. */
+void add_slow_figures(VALUE hash, const struct slow_figures *slow);
+
+/* Seconds, a number, as what the waiting functions take. */
+uint32_t milliseconds(VALUE seconds);
+
+#endif

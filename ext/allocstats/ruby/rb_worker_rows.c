@@ -1,0 +1,149 @@
+/* AllocStats::SharedPage.rows, .own_row and .history: what Worker and History are built from. With the GVL. */
+#include "private_heap.h"
+#include "rb_shared_page.h"
+
+#include <time.h>
+
+/* What another process wrote, perhaps cut in the middle of a character. */
+static VALUE text_or_nil(const char *text) {
+	if (!text[0]) return Qnil;
+	VALUE string = rb_utf8_str_new_cstr(text), repaired = rb_str_scrub(string, Qnil);
+	return NIL_P(repaired) ? string : repaired;
+}
+
+static VALUE figures_of(const struct worker_report *report) {
+	VALUE hash = rb_hash_new();
+	for (int i = 0; i < FIGURE_COUNT; i++) {
+		bool has = sample_has(&report->sample, (enum figure)i);
+		rb_hash_aset(hash, symbol(figure_descriptions[i].name), has ? ULL2NUM(report->sample.value[i]) : Qnil);
+	}
+	struct history_point point = history_point_of(&report->sample, 0);
+	rb_hash_aset(hash, symbol("live"), optional_number(point.live));
+	rb_hash_aset(hash, symbol("kept"), optional_number(point.kept));
+	add_slow_figures(hash, &report->slow);
+	return hash;
+}
+
+static VALUE answer_of(const struct worker_answer *answer) {
+	VALUE hash = rb_hash_new();
+	rb_hash_aset(hash, symbol("request"), UINT2NUM(answer->request));
+	rb_hash_aset(hash, symbol("outcome"), text_or_nil(answer->outcome));
+	rb_hash_aset(hash, symbol("released"), optional_number(answer->released));
+	rb_hash_aset(hash, symbol("reason"), text_or_nil(answer->reason));
+	rb_hash_aset(hash, symbol("seconds"), DBL2NUM(answer->seconds));
+	return hash;
+}
+
+/* Seconds since 1970 at which CLOCK_BOOTTIME began, as the clock is set now. */
+static double boot_time(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)history_now() / 1e3;
+}
+
+static double unix_time(uint64_t at, double boot) {
+	return boot + (double)at / 1e3;
+}
+
+/* `report` is NULL where the slot cannot be read. */
+static VALUE row_of(int number, process_identity owner, bool alive, const struct worker_report *report) {
+	VALUE row = rb_hash_new();
+	rb_hash_aset(row, symbol("slot"), number < 0 ? Qnil : INT2NUM(number));
+	rb_hash_aset(row, symbol("identity"), ULL2NUM(owner));
+	rb_hash_aset(row, symbol("pid"), INT2NUM((int)process_number(owner)));
+	rb_hash_aset(row, symbol("alive"), boolean(alive));
+	if (!report) return row;
+	rb_hash_aset(row, symbol("index"), report->index < 0 ? Qnil : INT2NUM(report->index));
+	rb_hash_aset(row, symbol("role"), text_or_nil(report->role));
+	rb_hash_aset(row, symbol("interval"), DBL2NUM(report->interval_ms / 1000.0));
+	rb_hash_aset(row, symbol("reported_at"),
+		report->reported_at ? DBL2NUM(unix_time(report->reported_at, boot_time())) : Qnil);
+	rb_hash_aset(row, symbol("allocator"), text_or_nil(report->allocator));
+	rb_hash_aset(row, symbol("version"), text_or_nil(report->version));
+	rb_hash_aset(row, symbol("verdict"), text_or_nil(report->verdict));
+	rb_hash_aset(row, symbol("figures"), figures_of(report));
+	rb_hash_aset(row, symbol("purges"), ULL2NUM(report->purges));
+	rb_hash_aset(row, symbol("purged_bytes"), ULL2NUM(report->purged_bytes));
+	rb_hash_aset(row, symbol("samples"), ULL2NUM(report->samples));
+	rb_hash_aset(row, symbol("answer"), answer_of(&report->answer));
+	return row;
+}
+
+/* rows => what each process says of itself, one Hash each; of a slot that cannot be read only whose it is */
+static VALUE page_rows(VALUE self) {
+	(void)self;
+	VALUE rows = rb_ary_new();
+	struct worker_report report;
+	process_identity owner;
+	for (unsigned number = 0; number < SHARED_PAGE_SLOTS; number++) {
+		owner = shared_page_owner(&process_page, number);
+		if (!owner) continue;
+		bool read = shared_page_read(&process_page, number, &owner, &report, NULL);
+		if (owner)
+			rb_ary_push(rows, row_of((int)number, owner, process_is_alive(owner), read ? &report : NULL));
+	}
+	return rows;
+}
+
+/* own_row => the same of this process alone, nil where the sampler does not run */
+static VALUE page_own_row(VALUE self) {
+	(void)self;
+	if (!process_is_seated()) return Qnil;
+	struct worker_report report;
+	seat_read(&process_seat, &report, NULL);
+	return row_of(process_seat.number, process_seat.identity, true, &report);
+}
+
+struct points {
+	struct history history;
+	struct history_point points[HISTORY_MOST_POINTS];
+};
+
+static bool read_history(struct history *history, VALUE slot, VALUE identity) {
+	struct worker_report report;
+	process_identity owner;
+	if (NIL_P(slot)) {
+		if (!process_is_seated()) return false;
+		seat_read(&process_seat, &report, history);
+		return true;
+	}
+	return shared_page_read(&process_page, NUM2UINT(slot), &owner, &report, history) && owner == NUM2ULL(identity);
+}
+
+static VALUE points_to_ruby(VALUE data) {
+	struct points *buffer = (struct points *)data;
+	size_t count = history_points(&buffer->history, 0, buffer->points);
+	VALUE rows = rb_ary_new_capa((long)count);
+	double boot = boot_time();
+	for (size_t i = 0; i < count; i++) {
+		const struct history_point *point = &buffer->points[i];
+		rb_ary_push(
+			rows, rb_ary_new_from_args(4, DBL2NUM(unix_time(point->at, boot)), optional_number(point->rss),
+				      optional_number(point->live), optional_number(point->kept)));
+	}
+	return rows;
+}
+
+static VALUE free_points(VALUE data) {
+	private_free(PRIVATE_readings, (void *)data);
+	return Qnil;
+}
+
+/*
+ * history(slot, identity) => [[seconds since 1970, rss, live, kept], ...], oldest first; of this process where the slot
+ * is nil. Empty where the slot has meanwhile another owner.
+ */
+static VALUE page_history(VALUE self, VALUE slot, VALUE identity) {
+	(void)self;
+	struct points *buffer = private_alloc(PRIVATE_readings, sizeof *buffer);
+	if (!buffer) rb_raise(error_base, "no memory for reading the history");
+	if (!read_history(&buffer->history, slot, identity)) history_clear(&buffer->history);
+	return rb_ensure(points_to_ruby, (VALUE)buffer, free_points, (VALUE)buffer);
+}
+
+void init_worker_rows(VALUE module) {
+	VALUE shared_page = rb_define_module_under(module, "SharedPage");
+	rb_define_singleton_method(shared_page, "rows", page_rows, 0);
+	rb_define_singleton_method(shared_page, "own_row", page_own_row, 0);
+	rb_define_singleton_method(shared_page, "history", page_history, 2);
+}

@@ -1,0 +1,52 @@
+/*
+ * The memory that the processes of one server share, in which each of them has a slot. Only its owner writes a slot,
+ * without a lock (seat.h); whoever reads one while it is written sees so by its sequence and tries again.
+ *
+ * The page is a sealed memfd: it has no name in any folder, nobody can cut it short, which would kill whoever reads it
+ * with SIGBUS, and the kernel frees it with the last process that has it. Children inherit it; processes that were
+ * forked before it was made, as the workers of a server that loads the application after forking, find it in
+ * /proc/<sibling>/fd. What is not in use takes no memory: a slot's is reserved when it is taken.
+ *
+ * A slot's owner is recognised by number and start time, so a slot whose owner was killed is seen to be free. A process
+ * that dies inside of writing leaves its own slot unreadable until the next owner takes it, and nothing else.
+ *
+ * All functions may be called from any thread, with or without the GVL, on a page that no other thread makes, finds or
+ * leaves meanwhile.
+ */
+#ifndef ALLOCSTATS_SHARED_PAGE_H
+#define ALLOCSTATS_SHARED_PAGE_H
+
+#include "history.h"
+#include "kernel/process_stat.h"
+#include "status.h"
+#include "worker_report.h"
+
+#include <stdbool.h>
+
+enum { SHARED_PAGE_SLOTS = 128 };
+
+struct page_memory; /* how it is laid out is shared_page.c's own */
+
+struct shared_page {
+	struct page_memory *memory; /* NULL: there is none */
+	int descriptor;             /* -1 where it was not kept */
+	uint64_t device, inode;     /* of the descriptor, since the host may close it */
+};
+
+/* Makes a page of which `master` is the process that all its users come from. */
+enum status shared_page_make(struct shared_page *page, process_identity master);
+
+/* Takes part in the page that another child of `master` has made, or makes it: one of them at a time. */
+enum status shared_page_find(struct shared_page *page, process_identity master);
+
+/* Ends this process's part in it; the page stays for the others. */
+void shared_page_leave(struct shared_page *page);
+
+/* Whose slot it is; 0 for nobody's, and past the last one. */
+process_identity shared_page_owner(const struct shared_page *page, unsigned number);
+
+/* Reads a slot of the page; `history` may be NULL. False when it is nobody's, or its owner is inside of writing. */
+bool shared_page_read(const struct shared_page *page, unsigned number, process_identity *owner,
+	struct worker_report *report, struct history *history);
+
+#endif

@@ -1,0 +1,221 @@
+# frozen_string_literal: true
+
+module AllocStats
+  # The thread that keeps the history, tells the other workers of a server what this one is like, and does what is asked
+  # of all of them. AllocStats.start and .stop are its switch.
+  #
+  # It sleeps without the GVL, on a word of memory that the processes share, so a request from another worker wakes it at
+  # once; a sample costs microseconds (bench/sampler). It never keeps the process from ending. When something in it fails
+  # it says so once, on stderr, and ends; the application goes on.
+  class Sampler
+    autoload :Errand, "allocstats/sampler/errand"
+    autoload :Role, "allocstats/sampler/role"
+
+    # Seconds between two samples, unless said.
+    INTERVAL = 10
+    INTERVALS = (0.05..3600.0)
+
+    # PSS, USS and swap cost milliseconds, so they are read this seldom at most.
+    SLOW_INTERVAL = 60
+
+    # A forked child shows itself when it has lived this long: those that only pass on to something else never do.
+    SETTLING = 0.5
+
+    # One that a server's process has forked shows itself as soon as it is called something else. It is looked for that
+    # after so long, and then ever more seldom; what still has its parent's title after PATIENCE is no worker.
+    FIRST_LOOK = 0.05
+    PATIENCE = 60
+
+    FAILURES = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
+
+    class << self
+      # @param interval [Numeric, nil] nil for what it was started with before, or else INTERVAL
+      # @return [Boolean]
+      def start(interval: nil)
+        wanted(interval)
+        return true if started? && @sampler.go_on(@interval)
+        SharedPage.leave_seat
+        @sampler = new(@interval)
+        @sampler.connect
+        @sampler.start
+        started?
+      end
+
+      # The sampler is to run in all children that are forked from now on, and not here: for the process that only forks
+      # workers. Makes the page that they share.
+      def prepare(interval: nil)
+        wanted(interval)
+        SharedPage.make
+      end
+
+      def stop
+        sampler, @sampler, @interval = @sampler, nil, nil
+        return false unless sampler
+        sampler.stop
+        true
+      end
+
+      def started?
+        @sampler ? @sampler.alive? : false
+      end
+
+      # In a forked child: the thread did not come along.
+      def resume
+        @sampler = nil
+        return unless @interval
+        @sampler = new(@interval, title: Role.title)
+        @sampler.start
+      end
+
+      # At the end of its thread, unless another one sits there by now.
+      def leave_seat_of(sampler)
+        SharedPage.leave_seat if @sampler.nil? || @sampler.equal?(sampler)
+      end
+
+      private
+
+      def wanted(interval)
+        interval = @interval || INTERVAL if interval.nil?
+        unless interval.is_a?(Numeric) && interval.real? && INTERVALS.cover?(interval)
+          raise InvalidValue, "the interval is a number of seconds from #{INTERVALS.min} to #{INTERVALS.max.to_i}, not #{interval.inspect[0, 80]}"
+        end
+        @interval = interval.to_f
+        at_exit { @sampler&.stop } unless @at_exit
+        @at_exit = true
+      end
+    end
+
+    AfterFork.child { resume }
+
+    # @param title [String, nil] in a forked child, the process's title at the fork
+    def initialize(interval, title: nil)
+      @interval = interval
+      @title = title
+      @pid = Process.pid
+      @slow_at = nil
+    end
+
+    def start
+      @thread = Thread.new { run }
+      @thread.name = "allocstats"
+      @thread.report_on_exception = false
+      @thread.thread_variable_set(:fork_safe, true) # Puma warns of threads before a fork that are not
+    rescue ThreadError => error # there can be no more threads
+      tell(error)
+      SharedPage.leave_seat
+    end
+
+    def alive?
+      (@pid == Process.pid && @thread) ? @thread.alive? : false
+    end
+
+    # Waits for its end for a moment: a purge that is under way in it is not cut short, and leaves the seat later. A thread
+    # that never came to run leaves none.
+    def stop
+      SharedPage.leave_seat if !alive? || @thread.kill.join(1)
+    end
+
+    # Finds the page, takes a seat in it and says who sits there.
+    def connect
+      role = Role.of(@name = Role.title)
+      master = role&.master
+      master ? SharedPage.find(master) : SharedPage.make
+      SharedPage.take_seat(role&.index)
+      describe
+      SharedPage.name_seat(role&.index, role&.name)
+      SharedPage.tick
+      @answered = SharedPage.newest_request
+    end
+
+    # Started again while it runs: from now on at this interval, and without waiting for what a child may become.
+    # @return [true]
+    def go_on(interval)
+      changed = interval != @interval
+      @interval = interval
+      if SharedPage.seated?
+        describe if changed
+      else
+        connect
+      end
+      SharedPage.ring
+      true
+    end
+
+    private
+
+    def describe
+      allocator = AllocStats.allocator
+      SharedPage.describe(@interval, allocator.name.to_s, allocator.version, allocator.verdict.to_s)
+    end
+
+    def run
+      settle or return
+      connect unless SharedPage.seated?
+      ticked = now
+      loop do
+        bell = SharedPage.bell
+        answer_requests
+        if now >= ticked + @interval
+          tick
+          ticked = [ticked + @interval, now - @interval].max # without a drift, and without catching up
+        end
+        tick_slowly
+        SharedPage.wait(bell, ticked + @interval - now)
+      end
+    rescue *FAILURES => error
+      tell(error)
+    ensure
+      Sampler.leave_seat_of(self) if @pid == Process.pid
+    end
+
+    def tell(error)
+      warn("allocstats: the sampler has ended: #{error.class}: #{error.message}")
+    end
+
+    # In a child: waits until it is something of its own. Whether it is.
+    def settle
+      return true unless @title
+      born, pause, server = now, FIRST_LOOK, Role.of(@title)
+      loop do
+        sleep pause
+        return true if SharedPage.seated? # AllocStats.start was called meanwhile
+        return true if server ? renamed? : now >= born + SETTLING
+        return false if now > born + PATIENCE
+        pause *= 2
+      end
+    end
+
+    def renamed?
+      title = Role.title
+      title != @title && !Role.of(title)&.passing?
+    end
+
+    def tick
+      rename
+      SharedPage.tick
+    end
+
+    def rename
+      name = Role.title
+      return if name == @name
+      role = Role.of(@name = name)
+      SharedPage.name_seat(role&.index, role&.name)
+    end
+
+    def tick_slowly
+      return if @slow_at && now < @slow_at
+      @slow_at = now + [SLOW_INTERVAL, @interval].max
+      SharedPage.tick_slowly
+    end
+
+    # What was asked of all workers since the last time, unless by this one, which sees to itself.
+    def answer_requests
+      return if @answered == SharedPage.newest_request
+      number, kind, text, own = SharedPage.pending
+      @answered = number
+      SharedPage.answer(number, *Errand.run(kind, text)) unless own || number.nil?
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end

@@ -1,0 +1,114 @@
+# frozen_string_literal: true
+
+module AllocStats
+  # What one process of a server says of itself: of AllocStats.workers.
+  #
+  # - `index` (Integer) as the server counts its workers (Puma, Unicorn and Pitchfork from 0 on), else the number of its
+  #   slot in the shared page
+  # - `pid` (Integer), `role` (String or nil) "worker" and the like, as the server titles its processes (Sampler::Role)
+  # - `self?` whether it is the process that asks; then the figures are of this moment, not of its last report
+  # - `alive?` whether that very process still runs
+  # - `reported_at` (Time or nil), `age` (seconds since then, or nil), `interval` (seconds between two reports)
+  # - `allocator`, `version`, `verdict` (String or nil) as in Allocator
+  # - `figures` (Hash) those of a Sample by name, and :live, :kept, :pss, :uss, :swap, which are read once a minute:
+  #   Integer or nil
+  # - `counters` (Hash) {purges:, purged_bytes:, samples:} since that process began to report
+  #
+  # Of a process that was killed inside of writing only index and pid are known.
+  class Worker
+    # A worker that has not reported for so many of its intervals is stale.
+    STALE_AFTER = 3
+
+    attr_reader :index, :pid, :role, :reported_at, :interval, :allocator, :version, :verdict, :figures, :counters
+
+    # Of this process, read now: without a sampler there is nobody else to tell of.
+    # @param slow [Boolean] whether what the sampler has not read yet is read now
+    def self.here(row = nil, slow: true)
+      row ||= {slot: nil, identity: nil, pid: Process.pid, alive: true, samples: 0}.merge(identification, purged, reported_at: Time.now.to_f)
+      sample = AllocStats.sample
+      figures = row[:figures]&.slice(:pss, :uss, :swap) || (slow ? SharedPage.slow_figures : {pss: nil, uss: nil, swap: nil})
+      new(row.merge(figures: {**sample.to_h, live: sample.live, kept: sample.kept, **figures}), own: true)
+    ensure
+      sample&.close
+    end
+
+    def self.identification
+      allocator = AllocStats.allocator
+      {allocator: allocator.name.to_s, version: allocator.version, verdict: allocator.verdict.to_s}
+    end
+
+    def self.purged
+      AllocStats.purges.then { |totals| {purges: totals[:count], purged_bytes: totals[:bytes]} }
+    end
+
+    private_class_method :identification, :purged
+
+    # @param row [Hash] as the extension reads it from the page
+    def initialize(row, own: false)
+      @row = row
+      @own = own
+      @index = row[:index] || row[:slot] || 0
+      @pid = row[:pid]
+      @role = row[:role]
+      @alive = row[:alive]
+      @reported_at = row[:reported_at] && Time.at(row[:reported_at])
+      @interval = row[:interval]
+      @allocator, @version, @verdict = row.values_at(:allocator, :version, :verdict)
+      @figures = (row[:figures] || Worker.nothing).freeze
+      @counters = {purges: row[:purges], purged_bytes: row[:purged_bytes], samples: row[:samples]}.freeze
+      @read_at = Time.now
+      freeze
+    end
+
+    # The figures of a worker that says nothing.
+    def self.nothing
+      [*AllocStats.figures.keys, :live, :kept, :pss, :uss, :swap].to_h { |name| [name, nil] }
+    end
+
+    # What tells this process from another that has its pid later; nil where it has no slot.
+    def identity = @row[:identity]
+
+    def self? = @own
+
+    def alive? = @alive
+
+    # Seconds since the last report, when this was read.
+    def age
+      @own ? 0.0 : reported_at && [@read_at - reported_at, 0.0].max
+    end
+
+    # Whether it should have reported since; a dead one is stale.
+    def stale?
+      return false if @own
+      !alive? || interval.nil? || age.nil? || age > interval * STALE_AFTER
+    end
+
+    # Its figure, by name: worker[:rss].
+    def [](name)
+      figures.fetch(name.to_sym) { raise UnknownName.among("figure", name, figures.keys) }
+    end
+
+    # What it was like over the last day. Read when asked for; empty when another process has its place meanwhile.
+    # @return [History]
+    def history
+      return History.read if @own
+      History.new(SharedPage.history(@row[:slot], @row[:identity]), interval: interval)
+    end
+
+    # By how much it grows, over the last hour; see History#growth. Reads its history: about a millisecond.
+    # @return [Float, nil] bytes an hour
+    def growth = history.growth
+
+    def to_h
+      {
+        index: index, pid: pid, role: role, self: self?, alive: alive?, stale: stale?, reported_at: reported_at&.to_f,
+        age: age, interval: interval, allocator: allocator, version: version, verdict: verdict, growth: growth,
+        figures: figures, counters: counters
+      }
+    end
+
+    def inspect
+      "#<AllocStats::Worker #{index} pid #{pid}#{" dead" unless alive?}#{" stale" if alive? && stale?} rss=#{figures[:rss].inspect} pss=#{figures[:pss].inspect}>"
+    end
+  end
+end

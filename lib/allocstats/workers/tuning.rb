@@ -1,0 +1,43 @@
+# frozen_string_literal: true
+
+module AllocStats
+  class Workers
+    # What came of tuning all workers.
+    #
+    # - `own` (AllocStats::Tuning) of this process, with all its values
+    # - `answers` (Array<Hash>) one a worker: {index:, pid:, outcome:, reason:, seconds:}. The outcome is "tuned"; "partly"
+    #   with what failed; "failed" with an error's sentence; or "no_answer"
+    class Tuning
+      def self.run(workers, timeout:, profile:, options:)
+        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        own = AllocStats.tune(profile, **options)
+        outcome, reason = Sampler::Errand.outcome_of(own)
+        here = {outcome: outcome, reason: reason, seconds: Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun}
+        others = workers.select { |worker| worker.alive? && !worker.self? }
+        _, answers = Request.new(others, kind: Sampler::Errand::TUNE, options: {profile: profile, options: options}, timeout: timeout).run {}
+        new(own, workers.select(&:alive?).map { |worker| Purge.answer(worker, worker.self? ? here : answers[worker]).except(:released) })
+      end
+
+      attr_reader :own, :answers
+
+      def initialize(own, answers)
+        @own = own
+        @answers = answers.map(&:freeze).freeze
+        freeze
+      end
+
+      # Whether everything that was asked for is in force in every worker.
+      def complete?
+        answers.all? { |answer| answer[:outcome] == "tuned" }
+      end
+
+      def to_h
+        {complete: complete?, own: own.to_h, answers: answers}
+      end
+
+      def inspect
+        "#<AllocStats::Workers::Tuning #{answers.map { |answer| "#{answer[:index]} #{answer[:outcome]}" }.join(", ")}>"
+      end
+    end
+  end
+end
