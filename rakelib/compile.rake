@@ -18,7 +18,7 @@ file list do
   File.write(list, sources.join("\n"))
 end
 
-build = FileList["dependencies.yml", "ext/allocstats/build/**/*.rb", "ext/allocstats/private_heap/{mimalloc.c,quiet_mapping.h}"]
+build = FileList["dependencies.yml", "ext/allocstats/build/**/*.rb", "ext/allocstats/{private_heap/{mimalloc.c,quiet_mapping.h},gate/*.{c,h}}"]
 file "#{extension.tmp_dir}/#{RbConfig::CONFIG["arch"]}/allocstats/#{RUBY_VERSION}/Makefile" => [list, *build]
 
 CLEAN.include("tmp/sources-*")

@@ -1,78 +1,269 @@
 # frozen_string_literal: true
 
 require "test_helper"
-require "tmpdir"
+require "fileutils"
+require "open3"
+require "support/command_line"
+require "support/puma_server"
+require "support/rails_app"
 
+# require "allocstats/preload": the process that asks for it starts itself again.
 class PreloadTest < Minitest::Test
-  Environment = Struct.new(:variables, :readable, :ancestors, :pid) do
-    def [](name) = variables[name]
+  SAYS = "print [AllocStats.allocator.name, $0, ARGV, $stdin.read].inspect"
 
-    def readable? = readable
+  def setup
+    @entry = TestAllocators["jemalloc-5.3.0"]
+    skip @entry.missing if @entry.missing
+    @folder = Dir.mktmpdir("allocstats-preload")
   end
 
-  def requests(preload, loaded: [], system_wide: "", ancestors: [], secure: false, readable: true)
-    environment = Environment.new({"LD_PRELOAD" => preload}, readable, ancestors, 1)
-    AllocStats::Preload.new(loaded: loaded, secure: secure, environment: environment, system_wide: system_wide).requests
+  def teardown
+    FileUtils.rm_rf(@folder) if @folder
   end
 
-  def test_names_paths_spaces_and_colons
-    loaded = ["", "/lib/libjemalloc.so.2", "/opt/libfaketime.so"]
-    found = requests("libjemalloc.so.2 /opt/libfaketime.so::libother.so", loaded: loaded)
-    assert_equal %w[libjemalloc.so.2 /opt/libfaketime.so libother.so], found.map(&:entry)
-    assert_equal ["/lib/libjemalloc.so.2", "/opt/libfaketime.so", nil], found.map(&:loaded)
+  def env(entry = @entry, **more) = {"ALLOCSTATS_ALLOCATOR" => CommandLine.allocator(entry), **more.transform_keys(&:to_s)}
+
+  # A program that begins with the line.
+  def program(text, name: "program.rb")
+    File.join(@folder, name).tap { |path| File.write(path, "require \"allocstats/preload\"\n#{text}\n") }
   end
 
-  def test_only_allocators_count_as_failed
-    environment = Environment.new({"LD_PRELOAD" => "libfaketime.so:libjemalloc.so.2"}, true, [], 1)
-    preload = AllocStats::Preload.new(loaded: [], environment: environment, system_wide: "")
-    assert_equal ["libjemalloc.so.2"], preload.failed.map(&:entry)
+  def ruby(*arguments, env: self.env, **options)
+    ChildProcess.command(RbConfig.ruby, "-I#{ChildProcess::LIB}", *arguments, env: env, check: false, **options)
   end
 
-  def test_the_system_wide_file_counts_too
-    found = requests("", loaded: ["/usr/lib/libmimalloc.so.2"], system_wide: "/usr/lib/libmimalloc.so.2\n")
-    assert_equal [:file], found.map(&:source)
+  def assert_goes_on(reason, result, output: nil)
+    assert_predicate result, :success?, result.stderr
+    assert_match(/\Aallocstats: this process goes on under glibc [\d.]+ as it is: #{reason}\n\z/, result.stderr)
+    assert_equal output, result.stdout if output
   end
 
-  def test_an_ancestor_that_had_it
-    ancestor = Environment.new({"LD_PRELOAD" => "libjemalloc.so.2"}, true, [], 17)
-    found = requests("libfaketime.so", ancestors: [ancestor, ancestor])
-    assert_equal [:environment, :ancestor], found.map(&:source)
-    assert_match(/process 17, an ancestor/, found.last.reason)
-  end
+  TestAllocators.each do |entry|
+    define_method("test_the_process_runs_under_#{entry.key.gsub(/\W/, "_")}") do
+      skip entry.missing if entry.missing
+      result = ruby(program("print AllocStats.allocator.title, AllocStats.allocator.verdict"), env: env(entry))
+      assert_equal ["#{entry.key.tr("-", " ")}sole", ""], [result.stdout, result.stderr]
+    end
 
-  def test_odd_values_are_no_crash
-    ["", " : :", "\0", "a\0b", "\xff\xfe", "/" * 5000, "x" * 100_000, "/proc/self/mem", "/dev/null", "/tmp"].each do |value|
-      requests(value).each { |request| assert_kind_of String, request.reason }
+    define_method("test_the_profile_is_in_force_under_#{entry.key.gsub(/\W/, "_")}") do
+      skip entry.missing if entry.missing
+      result = ruby(program("require 'json'; tuning = AllocStats.tune(:balanced); puts JSON.generate([tuning.before, tuning.asked])"), env: env(entry, ALLOCSTATS_PROFILE: "balanced"))
+      before, asked = JSON.parse(result.stdout)
+      assert_equal asked, before
+      assert_empty result.stderr
     end
   end
 
-  def test_the_environment_of_processes
-    Dir.mktmpdir do |root|
-      made(root, 30, "A=1\0LD_PRELOAD=x.so\0", 20)
-      made(root, 20, "B=2\0", 1)
-      made(root, 1, "puma: cluster worker 0", 0)
-      environment = AllocStats::StartEnvironment.new(30, root: root)
-      assert_equal "x.so", environment["LD_PRELOAD"]
-      assert_nil environment["C"]
-      assert_equal [20], environment.ancestors.map(&:pid)
-      refute_predicate AllocStats::StartEnvironment.new(1, root: root), :readable?
-      refute_predicate AllocStats::StartEnvironment.new(99, root: root), :readable?
+  def test_arguments_and_rubys_own_options
+    odd = ["a b", "c\nd", "", "-e", "--", "\xFF".b]
+    code = "print [$VERBOSE, $LOAD_PATH.include?('/odd folder'), defined?(Set).nil?, Encoding.default_internal.to_s, ARGV.map { |word| word.unpack1('H*') }, $0, __FILE__].inspect"
+    path = program(code)
+    result = ruby("-w", "-I", "/odd folder", "-rset", "-E", "UTF-8:ISO-8859-1", path, *odd)
+    assert_equal [true, true, false, "ISO-8859-1", odd.map { |word| word.unpack1("H*") }, path, path].inspect, result.stdout
+  end
+
+  def test_RUBYOPT_stays
+    result = ruby(program("print $VERBOSE, defined?(Set).nil?"), env: env(RUBYOPT: "-W2 -rset"))
+    assert_equal "truefalse", result.stdout
+  end
+
+  def test_one_line_programs_and_required_on_the_command_line
+    assert_equal "jemalloc", ruby("-e", "require 'allocstats/preload'; print AllocStats.allocator.name").stdout
+    assert_equal "jemalloc[\"x\"]", ruby("-rallocstats/preload", "-e", "print AllocStats.allocator.name, ARGV", "x").stdout
+    assert_equal "jemalloc", ruby("-ne", "BEGIN { require 'allocstats/preload'; print AllocStats.allocator.name }").stdout
+  end
+
+  def test_standard_input_and_other_descriptors
+    path = program("print [AllocStats.allocator.name, $stdin.read, IO.for_fd(9).read].inspect")
+    output, = Open3.capture2(env, "sh", "-c", "exec 9</dev/null; #{Shellwords.join([RbConfig.ruby, "-I#{ChildProcess::LIB}", path])}", stdin_data: "typed")
+    assert_equal [:jemalloc, "typed", ""].inspect, output
+  end
+
+  def test_it_is_the_same_process_and_exits_as_it_would
+    path = program("print Process.pid; exit 7")
+    result = ChildProcess.command("sh", "-c", "echo $$; exec #{Shellwords.join([RbConfig.ruby, "-I#{ChildProcess::LIB}", path])}", env: env, check: false)
+    assert_equal 7, result.status.exitstatus
+    assert_equal 1, result.stdout.split.uniq.size
+  end
+
+  def test_children_are_not_started_twice
+    inner = program("$stderr.print AllocStats.allocator.name, ' '", name: "inner.rb")
+    result = ruby(program("warn ENV['ALLOCSTATS_PRELOADED']; system(RbConfig.ruby, '-I', #{ChildProcess::LIB.inspect}, #{inner.inspect}); Process.wait(fork { load #{inner.inspect} })"))
+    guard, allocators = result.stderr.lines
+    assert_match(/\A\d+-\d+\n/, guard)
+    assert_equal "jemalloc jemalloc ", allocators
+  end
+
+  def test_a_child_that_lost_the_preload_starts_again
+    inner = program("print AllocStats.allocator.name", name: "inner.rb")
+    result = ruby(program("system({'LD_PRELOAD' => nil}, RbConfig.ruby, '-I', #{ChildProcess::LIB.inspect}, #{inner.inspect})"))
+    assert_equal ["jemalloc", ""], [result.stdout, result.stderr]
+  end
+
+  def test_what_runs_already_is_kept_where_nobody_asks
+    result = ruby(program("print AllocStats.allocator.name, ENV.key?('ALLOCSTATS_PRELOADED')"), env: @entry.env)
+    assert_equal "jemallocfalse", result.stdout
+  end
+
+  def test_a_profile_for_what_runs_already
+    entry = TestAllocators["mimalloc-3.6.0"]
+    skip entry.missing if entry.missing
+    result = ruby(program("print AllocStats.allocator.path, ENV['MIMALLOC_PURGE_DELAY']"), env: entry.env.merge("ALLOCSTATS_PROFILE" => "low_memory"))
+    assert_equal "#{entry.path}10", result.stdout
+  end
+
+  def test_a_bare_require_takes_the_first_there_is
+    library = AllocStats::Launch.libraries.first or skip "this machine has no allocator"
+    assert_equal library.name.name, ruby(program("print AllocStats.allocator.name"), env: {}).stdout
+  end
+
+  def test_exec_and_it_agree
+    result = CommandLine.run("exec", "-a", "glibc", RbConfig.ruby, "-I#{ChildProcess::LIB}", program("print AllocStats.allocator.name, ENV.key?('ALLOCSTATS_PRELOADED')"))
+    assert_equal "glibcfalse", result.stdout
+  end
+
+  def test_a_process_that_is_spared_stays_spared
+    result = CommandLine.run("exec", "--only", "nothing", "-a", @entry.path, RbConfig.ruby, "-I#{ChildProcess::LIB}", program("print AllocStats.allocator.name"))
+    assert_equal ["glibc", ""], [result.stdout, result.stderr]
+  end
+
+  def test_closed_streams_are_no_obstacle
+    path = File.join(@folder, "closed.rb")
+    File.write(path, "$stdout.close; $stderr.close if ARGV.any?; require 'allocstats/preload'; File.write('#{@folder}/ran', AllocStats.allocator.name)")
+    [[path], [path, "x"]].each do |arguments|
+      assert_predicate ruby(*arguments, env: {"ALLOCSTATS_ALLOCATOR" => "no"}), :success?
+      assert_equal "glibc", File.read("#{@folder}/ran")
+      File.delete("#{@folder}/ran")
+      assert_predicate ruby(*arguments), :success?
+      assert_path_exists "#{@folder}/ran"
     end
   end
 
-  def test_a_circle_of_parents_ends
-    Dir.mktmpdir do |root|
-      made(root, 5, "A=1\0", 6)
-      made(root, 6, "A=1\0", 5)
-      assert_operator AllocStats::StartEnvironment.new(5, root: root).ancestors.size, :<=, AllocStats::StartEnvironment::MOST_ANCESTORS
+  # What cannot be done: one warning, and the program runs.
+
+  def test_a_program_from_standard_input
+    output, errors, status = Open3.capture3(env, RbConfig.ruby, "-I#{ChildProcess::LIB}", stdin_data: "require 'allocstats/preload'\nrequire 'allocstats/preload'\nprint AllocStats.allocator.name")
+    assert_predicate status, :success?
+    assert_equal "glibc", output
+    assert_match(/\A.*its program came from standard input, which has been read\n\z/, errors)
+  end
+
+  def test_a_program_from_a_pipe
+    shell = "exec #{Shellwords.join([RbConfig.ruby, "-I#{ChildProcess::LIB}"])} <(echo 'require \"allocstats/preload\"; print 1')"
+    assert_goes_on(/its program, \S+, is no file that could be read again/, ChildProcess.command("bash", "-c", shell, env: env), output: "1")
+  end
+
+  def test_a_title_that_was_written_over_the_arguments
+    path = File.join(@folder, "titled.rb")
+    File.write(path, "ARGV.shift; Process.setproctitle('mine'); require 'allocstats/preload'; print 1")
+    assert_goes_on(/its arguments can no longer be read, since its title was written over them/, ruby(path, "x"), output: "1")
+  end
+
+  def test_a_forked_process
+    result = ruby("-e", "Process.wait(fork { require 'allocstats/preload'; print 1 }); print 2")
+    assert_goes_on(/this process was forked from another one, whose arguments it has/, result, output: "12")
+  end
+
+  def test_spring_is_left_alone
+    result = ruby("-e", "module Spring; class Application; end; end; require 'allocstats/preload'; print 1")
+    assert_goes_on(/Spring keeps a connection .*/, result, output: "1")
+  end
+
+  def test_an_allocator_that_is_not_there_or_does_not_work
+    path = program("print 1")
+    assert_goes_on(/no allocator is named "jemaloc"; did you mean jemalloc\?/, ruby(path, env: {"ALLOCSTATS_ALLOCATOR" => "jemaloc"}), output: "1")
+    assert_goes_on(/no profile is named "low"/, ruby(path, env: env(ALLOCSTATS_PROFILE: "low")), output: "1")
+    assert_goes_on(/#{Regexp.escape(path)} cannot be preloaded: it is no shared library/, ruby(path, env: {"ALLOCSTATS_ALLOCATOR" => path}), output: "1")
+    assert_goes_on(/JEMALLOC_ENABLED is true or false, not "x"/, ruby(path, env: {"JEMALLOC_ENABLED" => "x"}), output: "1")
+  end
+
+  # Something that takes LD_PRELOAD away at every start: no endless loop.
+  def test_it_is_tried_once
+    scrub = "Kernel.singleton_class.prepend(Module.new { def exec(env, *rest, **options) = super(env.merge('LD_PRELOAD' => nil), *rest, **options) })"
+    result = ruby("-e", "#{scrub}; require 'allocstats/preload'; print 1")
+    assert_goes_on(/it was started again with LD_PRELOAD=.*, and that is lost.*/, result, output: "1")
+  end
+
+  def test_children_do_not_warn_of_the_same_again
+    path = program("exit if ARGV.empty?; system(RbConfig.ruby, '-I', #{ChildProcess::LIB.inspect}, $0); print 1")
+    assert_goes_on(/no allocator is named "no"/, ruby(path, "x", env: {"ALLOCSTATS_ALLOCATOR" => "no"}), output: "1")
+  end
+
+  def test_elsewhere_nothing_happens
+    result = ruby("-e", "require 'rbconfig'; RbConfig::CONFIG['host_os'] = 'darwin23'; require 'allocstats/preload'; print 1")
+    assert_equal ["1", ""], [result.stdout, result.stderr]
+  end
+
+  # Real programs.
+
+  WHICH = "run ->(_) { [200, {}, [AllocStats.allocator.title, ' ', $0, ' ', ARGV.inspect]] }"
+
+  {0 => "single", 2 => "cluster"}.each do |workers, shape|
+    define_method("test_in_the_configuration_of_puma_#{shape}") do
+      PumaServer.run(rackup: WHICH, workers: workers, config: "require \"allocstats/preload\"", env: env) do |server|
+        body = server.get("/").body
+        assert_match(/\Ajemalloc #{@entry.version} /, body, server.log)
+        refute_match(/goes on under/, server.log)
+      end
     end
+
+    define_method("test_in_the_application_of_puma_#{shape}") do
+      PumaServer.run(rackup: "require \"allocstats/preload\"\n#{WHICH}", workers: workers, env: env) do |server|
+        assert_match(/\Ajemalloc #{@entry.version} /, server.get("/").body, server.log)
+        refute_match(/goes on under/, server.log)
+      end
+    end
+  end
+
+  # Its title is Puma's by then, and its workers are forks.
+  def test_in_a_worker_of_puma_it_goes_on
+    rackup = "require \"allocstats/preload\"\n#{WHICH}"
+    PumaServer.run(rackup: rackup, workers: 1, config: "preload_app! false", env: env) do |server|
+      assert_match(/\Aglibc/, server.get("/").body)
+      assert_match(/goes on under .*: this process was forked from another one/, server.log)
+    end
+  end
+
+  def test_in_the_boot_file_of_rails
+    skip RailsApp.missing if RailsApp.missing
+    app = copied_rails_app
+    server = PumaServer.new(["-C", "config/puma.rb"], folder: app, gemfile: "#{app}/Gemfile", env: env(RAILS_ENV: "production", PORT: "0", ALLOCSTATS_PROFILE: "low_memory"))
+    server.run do
+      assert_equal "200", server.get("/").code, server.log
+      assert_match(%r{/libjemalloc}, File.read("/proc/#{server.pid}/maps"))
+      assert_match(/MALLOC_CONF=narenas:1/, File.binread("/proc/#{server.pid}/environ"))
+      refute_match(/goes on under/, server.log)
+    end
+  end
+
+  def test_in_rails_runner_and_rake
+    skip RailsApp.missing if RailsApp.missing
+    app = copied_rails_app
+    File.write("#{app}/Rakefile", "require_relative \"config/boot\"\ntask(:which) { require \"allocstats\"; print AllocStats.allocator.name, ARGV }\n")
+    environment = PumaServer.environment("#{app}/Gemfile").merge(env(RAILS_ENV: "production"))
+    [["bundle", "exec", "rake", "which", "x=1"], [RbConfig.ruby, "-S", "rake", "which", "x=1"]].each do |command|
+      result = ChildProcess.command(*command, env: environment, chdir: app, bundler: true, check: false)
+      assert_equal ["jemalloc[\"which\", \"x=1\"]", ""], [result.stdout, result.stderr]
+    end
+    FileUtils.mkdir_p("#{app}/bin")
+    File.write("#{app}/bin/rails", "APP_PATH = File.expand_path(\"../config/application\", __dir__)\nrequire_relative \"../config/boot\"\nrequire \"rails/commands\"\n")
+    result = ChildProcess.command(RbConfig.ruby, "bin/rails", "runner", "print AllocStats.allocator.name, Rails.env, ARGV", "a b", env: environment, chdir: app, bundler: true, check: false)
+    assert_equal ["jemallocproduction[\"a b\"]", ""], [result.stdout, result.stderr]
   end
 
   private
 
-  def made(root, pid, environ, parent)
-    Dir.mkdir(folder = File.join(root, pid.to_s))
-    File.binwrite(File.join(folder, "environ"), environ)
-    File.write(File.join(folder, "stat"), "#{pid} (a (odd) name) S #{parent} 1 1 0 -1")
+  # As it is given in docs/exec.md: the first line that Bundler does not need.
+  def copied_rails_app
+    app = File.join(@folder, "app")
+    FileUtils.cp_r(RailsApp::FOLDER, app)
+    gemfile = File.read("#{app}/Gemfile").sub("../..", PumaServer::ROOT)
+    File.write("#{app}/Gemfile", gemfile)
+    FileUtils.rm_f("#{app}/Gemfile.lock")
+    FileUtils.cp("#{RailsApp::FOLDER}/Gemfile.lock", app) if File.exist?("#{RailsApp::FOLDER}/Gemfile.lock")
+    lock = "#{app}/Gemfile.lock"
+    File.write(lock, File.read(lock).sub("remote: ../..", "remote: #{PumaServer::ROOT}")) if File.exist?(lock)
+    File.write("#{app}/config/boot.rb", "require \"allocstats/preload\"\n#{File.read("#{app}/config/boot.rb")}")
+    app
   end
 end

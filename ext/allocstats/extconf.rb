@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "build/archive"
+require_relative "build/bundle"
 require_relative "build/platform"
 require_relative "build/private_allocator"
 
@@ -11,7 +12,10 @@ module AllocStats
     module Extconf
       FOLDER = __dir__
 
-      # Besides FOLDER itself; private_heap and build are no sources of the extension.
+      GATE = File.join(ROOT, "lib", "allocstats", "allocstats_gate.so")
+      GATE_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wall -Wextra].freeze
+
+      # Besides FOLDER itself; private_heap, build and gate are no sources of the extension.
       SOURCE_FOLDERS = %w[allocators kernel languages ruby].freeze
 
       HELP = <<~TEXT
@@ -23,7 +27,11 @@ module AllocStats
                                        not come from the malloc it measures: mimalloc (the default) or jemalloc
                                        (libc, the process's own malloc, is for tests under sanitizers);
                                        also ALLOCSTATS_PRIVATE_ALLOCATOR
-        --with-archives=FOLDER         where to look for the allocator's source archive before the network is asked;
+        --with-bundle=NAMES            builds allocators to preload as well, for `allocstats exec`: jemalloc, mimalloc, or
+                                       both with a comma between; also ALLOCSTATS_BUNDLE
+        --with-jemalloc-version=V      which of the pinned versions that is; also ALLOCSTATS_JEMALLOC_VERSION
+        --with-mimalloc-version=V      likewise; also ALLOCSTATS_MIMALLOC_VERSION
+        --with-archives=FOLDER         where to look for an allocator's source archive before the network is asked;
                                        also ALLOCSTATS_ARCHIVES
         --with-archive-mirror=URL      a place that serves the archives, asked instead of upstream;
                                        also ALLOCSTATS_ARCHIVE_MIRROR
@@ -45,6 +53,8 @@ module AllocStats
         flags
         sources
         link(choose_private_allocator)
+        gate
+        bundle
         create_makefile("allocstats/allocstats")
         complete_makefile
       rescue Failure => failure
@@ -97,6 +107,26 @@ module AllocStats
         $INCFLAGS << " -I$(srcdir)"
         twice = $srcs.tally.select { |_, count| count > 1 }.keys
         raise Failure, "two sources share the name #{twice.join(", ")}: rename one." unless twice.empty?
+      end
+
+      # The small library of `allocstats exec --only`, which knows no Ruby.
+      def gate
+        command = [*Platform.compiler.split, *GATE_FLAGS, *Dir[File.join(FOLDER, "gate", "*.c")].sort, "-o", "gate.so", "-ldl"]
+        output, status = Open3.capture2e(*command)
+        raise Failure, "the gate did not compile: #{output.lines.first.to_s.strip}; try another compiler (CC=clang)." unless status.success?
+
+        FileUtils.mkdir_p(File.dirname(GATE))
+        FileUtils.cp("gate.so", "#{GATE}.part")
+        File.rename("#{GATE}.part", GATE)
+      end
+
+      # What is to be preloaded is no part of the extension: it goes straight to where it is looked for.
+      def bundle
+        names = option("bundle", "ALLOCSTATS_BUNDLE") or return
+        Bundle.names(names).each do |name|
+          version = option("#{name}-version", "ALLOCSTATS_#{name.upcase}_VERSION")
+          say("bundled: #{Bundle.new(name, version: version, sources: archive_sources, report: method(:say)).install}")
+        end
       end
 
       # Answers the built PrivateAllocator, or nil for the process's own malloc.

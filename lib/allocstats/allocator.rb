@@ -27,7 +27,7 @@ module AllocStats
     def self.detect
       new(
         name: bound_name, version: bound_version, ownership: readable(ownership), proof: proof,
-        capabilities: capabilities, preload: Preload.new(loaded: loaded_objects, secure: secure_execution?)
+        capabilities: capabilities, preload: Preloads.new(loaded: loaded_objects, secure: secure_execution?)
       )
     end
 
@@ -143,7 +143,7 @@ module AllocStats
 
     def preload_evidence
       @preload.requests.map do |request|
-        where = {environment: "LD_PRELOAD", file: Preload::SYSTEM_WIDE, ancestor: "an ancestor's LD_PRELOAD"}.fetch(request.source)
+        where = {environment: "LD_PRELOAD", file: Preloads::SYSTEM_WIDE, ancestor: "an ancestor's LD_PRELOAD"}.fetch(request.source)
         if request.loaded then "#{where} names #{request.entry}, and it is loaded"
         else
           "#{where} names #{request.entry}, and it is not loaded: #{request.reason}"

@@ -52,6 +52,25 @@ module AllocStats
         new(present.to_sym, numbers[present])
       end
 
+      # The option under the name that it has in another version than the running one.
+      # @param version [String] "3.4.3"
+      # @return [MiOption, nil] nil for what that version has not
+      def in_version(name, version)
+        major, minor, patch = version.split(".").map(&:to_i)
+        number = major * 10_000 + minor * 100 + patch
+        number = [number, NEWEST.fetch(major, number)].min
+        names_of(name).each do |same|
+          span = KNOWN[same]&.spans&.find { |_, first, last| number.between?(first, last) }
+          return new(same.to_sym, span.first) if span
+        end
+        nil
+      end
+
+      # The name and those of SAME, itself first.
+      def names_of(name)
+        [name] | (SAME.find { |names| names.include?(name) } || [])
+      end
+
       private
 
       # "purge_delay" => 15, ... of the running version
@@ -60,11 +79,6 @@ module AllocStats
         numbering = Mimalloc.numbering or
           raise Unsupported, "allocstats knows how the options of mimalloc #{versions(KNOWN["verbose"].spans)} are numbered, and #{OwnLanguage.title} does not tell it"
         numbering.transform_keys(&:name)
-      end
-
-      # The name and those of SAME, itself first.
-      def names_of(name)
-        [name] | (SAME.find { |names| names.include?(name) } || [])
       end
 
       def deprecated?(name)

@@ -52,6 +52,14 @@ class InstalledGem
 
   def isolated? = isolation.any?
 
+  # Installs the same gem once more, below `folder`, with variables for its build; answers that GEM_HOME.
+  def another_home(folder, variables)
+    home = File.join(folder, "gems")
+    FileUtils.mkdir_p(home)
+    run!(environment.merge(variables, "GEM_HOME" => home, "GEM_PATH" => home), *isolation, Gem.ruby, "-S", "gem", "install", "--local", "--no-document", path)
+    home
+  end
+
   private
 
   def build

@@ -29,6 +29,7 @@ module AllocStats
 
       def initialize(document)
         @preferences = document.fetch("private_allocator")
+        @bundled = document.fetch("bundled", {})
         @pins = document.fetch("archives").flat_map { |name, archives| pins_of(name, archives) }
       end
 
@@ -38,13 +39,17 @@ module AllocStats
       # The pins that may serve as the private allocator `name`, the preferred one first.
       def private_pins(name) = @preferences.fetch(name).flat_map { |version| pins(name, version) }
 
+      # The version that is built to be preloaded where none is chosen.
+      def bundled_version(name) = @bundled.fetch(name)
+
       # Every archive of an allocator, or those of one version: there can be two, upstream's and Debian's.
       def pins(name, version = nil)
         found = @pins.select { |pin| pin.name == name && (version.nil? || pin.version == version) }
         return found unless found.empty?
 
+        of_name = @pins.select { |pin| pin.name == name }
         raise Failure, "dependencies.yml pins no archive of #{[name, version].compact.join(" ")}; " \
-          "it has #{@pins.join(", ")}."
+          "it has #{(of_name.empty? ? @pins : of_name).map(&:to_s).uniq.join(", ")}."
       end
 
       private

@@ -1,18 +1,11 @@
 # frozen_string_literal: true
 
-require "digest"
-require "etc"
-require "fileutils"
-require "open3"
-require_relative "failure"
-require_relative "platform"
+require_relative "compilation"
 
 module AllocStats
   module Build
-    # The allocator that is linked into the extension: an archive compiled to a static library with hidden symbols. A
-    # subclass says how: `recipe`, all that decides the outcome besides the archive, and `compile`, which answers the
-    # folder of headers and the library it has made in the tree of sources.
-    class PrivateAllocator
+    # The allocator that is linked into the extension: an archive compiled to a static library with hidden symbols.
+    class PrivateAllocator < Compilation
       # -fPIC and hidden names: it becomes part of a shared object that exports one function. local-dynamic: a static
       # TLS block has no room for it when the extension is loaded by dlopen.
       FLAGS = %w[-std=gnu11 -O2 -fPIC -fvisibility=hidden -ftls-model=local-dynamic -DNDEBUG -w].freeze
@@ -25,54 +18,18 @@ module AllocStats
         {"mimalloc" => Mimalloc, "jemalloc" => Jemalloc}.fetch(archive.pin.name).new(archive, folder)
       end
 
-      # `folder` is where it is unpacked and built; what was built there of the same things is used again.
-      def initialize(archive, folder)
-        @archive, @folder = archive, File.expand_path("#{archive.pin.name}-#{archive.pin.version}", folder)
-      end
-
-      def name = @archive.pin.name
-
-      def version = @archive.pin.version
-
       # What a build needs of it afterwards.
       def include_folder = File.join(@folder, "include")
 
       def library = File.join(@folder, "libprivate_heap.a")
 
-      # Builds unless it was built already; answers whether it had to. Only the headers and the library stay.
-      def build
-        return false if File.file?(stamp) && File.read(stamp) == fingerprint
-
-        @archive.unpack(source)
-        FileUtils.rm_rf([stamp, include_folder])
-        headers, library_there = compile
-        FileUtils.mv(headers, include_folder)
-        FileUtils.mv(library_there, library)
-        FileUtils.rm_rf(source)
-        File.write(stamp, fingerprint)
-        true
-      end
-
       private
 
-      def source = File.join(@folder, "source")
+      def purpose = "the private allocator"
 
-      def stamp = File.join(@folder, "built-of")
+      def advice = "try another compiler (CC=clang), or --with-private-allocator=#{other}"
 
-      def fingerprint
-        parts = [@archive.pin.sha256, Platform.compiler, Platform.compiler_banner, *recipe]
-        Digest::SHA256.hexdigest(parts.join("\0"))
-      end
-
-      def run(*command)
-        output, status = Open3.capture2e(*command, chdir: source)
-        return if status.success?
-
-        log = File.join(@folder, "build.log")
-        File.write(log, "#{command.join(" ")}\n#{output}")
-        raise Failure, "#{name} #{version}, the private allocator, did not compile (see #{log}): " \
-          "try another compiler (CC=clang), or --with-private-allocator=#{other}."
-      end
+      def kept(headers, library_there) = {headers => include_folder, library_there => library}
 
       def other = (name == "mimalloc") ? "jemalloc" : "mimalloc"
 
@@ -87,7 +44,7 @@ module AllocStats
         def compile
           run(*Platform.compiler.split, *FLAGS, "-Iinclude", "-Isrc", "-c", WRAPPER, "-o", "mimalloc.o")
           run(RbConfig::CONFIG["AR"], "rcs", "libmimalloc.a", "mimalloc.o")
-          [File.join(source, "include"), File.join(source, "libmimalloc.a")]
+          kept(File.join(source, "include"), File.join(source, "libmimalloc.a"))
         end
       end
 
@@ -117,8 +74,8 @@ module AllocStats
           FileUtils.cp(QUIET_MAPPING, source)
           run("./configure", *CONFIGURE, "CC=#{Platform.compiler}", "CFLAGS=#{FLAGS.join(" ")}",
             "EXTRA_CFLAGS=-g0 -include #{File.basename(QUIET_MAPPING)}")
-          run(ENV["MAKE"] || "make", "-j#{Etc.nprocessors}", "build_lib_static")
-          [File.join(source, "include"), File.join(source, "lib", "libjemalloc_pic.a")]
+          make("build_lib_static")
+          kept(File.join(source, "include"), File.join(source, "lib", "libjemalloc_pic.a"))
         end
       end
     end

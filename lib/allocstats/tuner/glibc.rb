@@ -32,6 +32,11 @@ module AllocStats
           @mallopt.variable ? [@mallopt.variable, value.to_s] : [GlibcTunables::VARIABLE, "#{@mallopt.tunable}=#{value}"]
         end
 
+        # GLIBC_TUNABLES goes before the variable.
+        def given?(environment, _value)
+          !GlibcTunables.new(environment)[@mallopt.tunable].nil?
+        end
+
         def remark(value, before)
           return unless name == :arena_max
           kept = before ? "; the limit of #{before} stays if an arena was made under it" : ""
@@ -44,6 +49,12 @@ module AllocStats
       # @return [Option, nil] nil for what mallopt has not
       def option(name)
         OfMallopt.new(Mallopt.fetch(name)) if known?(name)
+      end
+
+      # The option as it is for a process that is yet to start, of which only line and given? are asked.
+      # @return [Option, nil] nil for what that version has not
+      def starting(name, _version)
+        option(name)
       end
 
       def known?(name)

@@ -168,6 +168,14 @@ module AllocStats
         end
       end
 
+      # What the kinds above share: one key among those of MALLOC_CONF.
+      module OfConf
+        def given?(environment, _value)
+          environment[VARIABLE].to_s.b.split(",").any? { |pair| pair.start_with?("#{name}:") }
+        end
+      end
+      [AtStart, Switch, OfArenas, ThreadCache].each { |kind| kind.include(OfConf) }
+
       LIVE = {
         "dirty_decay_ms" => Decay, "muzzy_decay_ms" => Decay, "background_thread" => Switch,
         "max_background_threads" => BackgroundThreads, "oversize_threshold" => Oversize, "tcache" => ThreadCache
@@ -180,6 +188,12 @@ module AllocStats
       def option(name)
         return unless known?(name)
         LIVE.fetch(name, AtStart).new(name).tap(&:value)
+      end
+
+      # The option as it is for a process that is yet to start, of which only line and given? are asked.
+      # @return [Option, nil] nil for what that version has not
+      def starting(name, _version)
+        LIVE.fetch(name, AtStart).new(name) if known?(name)
       end
 
       def known?(name)

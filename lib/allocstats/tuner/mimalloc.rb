@@ -30,6 +30,12 @@ module AllocStats
           [@option.variable, "#{value}#{"KiB" if @option.unit == :KiB}"] unless @option.kind == :inert
         end
 
+        # Letters of either case, and the names that the option had before.
+        def given?(environment, _value)
+          variables = MiOption.names_of(name.name).map { |same| "mimalloc_#{same}" }
+          environment.any? { |variable, _| variables.include?(variable.b.downcase) }
+        end
+
         def remark(value, _before)
           return "acts on threads that begin from now on" if @option.kind == :new_threads
           "acts on memory that is taken from now on: #{line(value).join("=")} in the environment sets it for all" if name == :allow_thp
@@ -42,6 +48,12 @@ module AllocStats
       # @raise [Unsupported] for what the running one has not
       def option(name)
         OfVersion.new(MiOption.fetch(name)) if known?(name) || names.any? { |running| running.name == name }
+      end
+
+      # The option as it is for a process that is yet to start, of which only line and given? are asked.
+      # @return [Option, nil] nil for what that version has not
+      def starting(name, version)
+        MiOption.in_version(name, version)&.then { |option| OfVersion.new(option) }
       end
 
       def known?(name)

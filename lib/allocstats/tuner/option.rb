@@ -35,6 +35,14 @@ module AllocStats
       def line(value)
       end
 
+      # Whether an environment sets it already, under whichever of its names.
+      # @param environment [Hash] variable => text
+      # @param value that is wanted
+      def given?(environment, value)
+        variable, = line(value)
+        environment.key?(variable)
+      end
+
       # What is to be known of a value that was taken; nil where it acts at once, on everything.
       def remark(value, before)
       end

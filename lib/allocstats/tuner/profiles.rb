@@ -44,8 +44,17 @@ module AllocStats
       end
 
       # @return [Hash] option => value
-      def of(allocator, profile)
-        TABLE.fetch(row(allocator, Allocator.bound_version)).fetch(profile)
+      def of(allocator, profile, version = Allocator.bound_version)
+        TABLE.fetch(row(allocator, version)).fetch(profile)
+      end
+
+      # The same for a process that is yet to start under this version: the options that it has.
+      # @return [Array] of [Option, value]
+      def starting(allocator, profile, version)
+        of(allocator, profile, version).filter_map { |name, value|
+          option = Tuner.languages.fetch(allocator).starting(name.name, version)
+          [option, option.check(value)] if option
+        }
       end
 
       # The memory layer of mimalloc 2.0 is another one, with delays of its own.

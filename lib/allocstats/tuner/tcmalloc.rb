@@ -77,6 +77,13 @@ module AllocStats
         OfProperty.new(TcmallocProperty.fetch("#{PREFIX}#{name.delete_prefix(PREFIX)}")) if known?(name)
       end
 
+      # The option as it is for a process that is yet to start, of which only line and given? are asked.
+      # @return [Option, nil] nil for what that version has not
+      def starting(name, _version)
+        return ReleaseRate.new(name) if name == "release_rate"
+        AtStart::NAMES.include?(name) ? AtStart.new(name) : OfProperty.new(TcmallocProperty.new("#{PREFIX}#{name}"))
+      end
+
       def known?(name)
         names.any? { |known| known.name == name.delete_prefix(PREFIX) }
       end

@@ -1,0 +1,99 @@
+# frozen_string_literal: true
+
+module AllocStats
+  class ElfFile
+    # What an ELF file asks of the dynamic linker: the linker's own name (in a program) and the libraries it needs. Reads
+    # files of this process's own word size and byte order only (elf(5)).
+    class Dynamic
+      # Where a field lies, by word size: [offset, directive of String#unpack].
+      WORD = {1 => ["L", 4], 2 => ["Q", 8]}.freeze
+      HEADER_BYTES = 64
+      PHOFF = {1 => 28, 2 => 32}.freeze
+      PHENTSIZE = {1 => 42, 2 => 54}.freeze
+      # p_offset, p_vaddr and p_filesz in a program header.
+      SEGMENT = {1 => [4, 8, 16], 2 => [8, 16, 32]}.freeze
+
+      PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+      DT_NEEDED, DT_STRTAB = 1, 5
+      MOST_SEGMENTS = 256
+      LONGEST_NAME = 4096
+
+      # More than any of its tables, and than any file.
+      MOST_BYTES = 1 << 20
+      MOST_OFFSET = 1 << 60
+
+      Segment = Struct.new(:type, :offset, :address, :size)
+
+      # @raise [SystemCallError, EOFError] for a file that cannot be read or ends early
+      def self.read(path)
+        File.open(path, "rb") { |file| new(file) }
+      end
+
+      # [String, nil] the dynamic linker that a program is started by
+      attr_reader :interpreter
+
+      # [Array<String>] the libraries it names, as they are named
+      attr_reader :needed
+
+      def initialize(file)
+        @file = file
+        @header = at(0, HEADER_BYTES)
+        @class = @header.getbyte(ElfFile::CLASS_AT)
+        damaged unless WORD.key?(@class)
+        @segments = segments
+        @interpreter = of_type(PT_INTERP)&.then { |segment| at(segment.offset, [segment.size, LONGEST_NAME].min).delete("\0") }
+        @needed = of_type(PT_DYNAMIC) ? names(entries(of_type(PT_DYNAMIC))) : []
+      end
+
+      private
+
+      def at(offset, bytes)
+        damaged if bytes > MOST_BYTES || offset > MOST_OFFSET
+        @file.seek(offset)
+        text = @file.read(bytes)
+        (text&.bytesize == bytes) ? text : damaged
+      end
+
+      def word(text, offset)
+        directive, bytes = WORD.fetch(@class)
+        text.byteslice(offset, bytes)&.unpack1(directive) || damaged
+      end
+
+      def damaged
+        raise EOFError, "#{@file.path} is damaged"
+      end
+
+      def segments
+        size, count = @header.unpack("SS", offset: PHENTSIZE.fetch(@class))
+        count = [count, MOST_SEGMENTS].min
+        table = at(word(@header, PHOFF.fetch(@class)), size * count)
+        (0...count).map do |index|
+          entry = table.byteslice(index * size, size)
+          Segment.new(entry.unpack1("L"), *SEGMENT.fetch(@class).map { |offset| word(entry, offset) })
+        end
+      end
+
+      def of_type(type) = @segments.find { |segment| segment.type == type }
+
+      # [[tag, value], ...]
+      def entries(segment)
+        directive, bytes = WORD.fetch(@class)
+        text = at(segment.offset, segment.size - segment.size % (2 * bytes))
+        text.unpack("#{directive}*").each_slice(2).take_while { |tag, _| tag != 0 }
+      end
+
+      def names(entries)
+        _, table = entries.find { |tag, _| tag == DT_STRTAB }
+        table ? entries.select { |tag, _| tag == DT_NEEDED }.map { |_, offset| string(table + offset) } : []
+      end
+
+      # The file knows its strings by the address that they will have.
+      def string(address)
+        segment = @segments.find { |load| load.type == PT_LOAD && address.between?(load.address, load.address + load.size - 1) }
+        return "" unless segment && segment.offset + address - segment.address < MOST_OFFSET
+        @file.seek(segment.offset + address - segment.address)
+        @file.gets("\0", LONGEST_NAME).to_s.delete("\0")
+      end
+    end
+  end
+end

@@ -1,0 +1,92 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Launch
+    # require "allocstats/preload": this process becomes itself again, under the allocator that is asked for (Choice), once;
+    # or goes on as it is, with one warning.
+    module Restart
+      # Holds which process was started again, so that none is twice: its children inherit the variable, and are others.
+      GUARD = "ALLOCSTATS_PRELOADED"
+      WARNED = "warned"
+
+      module_function
+
+      def call
+        return if ENV.key?(Gate::VARIABLES.first) # this process has what `exec --only` meant for it
+        choice = Choice.new
+        return if satisfied?(choice)
+        return give_up(restarted) if ENV[GUARD] == identity
+        become(choice)
+      rescue => error # nothing here is worth the program
+        give_up(error.message)
+      end
+
+      # Whether this process was started as it is asked for. Where nobody asks for an allocator, whichever was preloaded
+      # is the right one.
+      def satisfied?(choice)
+        running?(choice.allocator) && told?(choice.profile)
+      end
+      private_class_method :satisfied?
+
+      def running?(asked)
+        running = Allocator.bound_name.name
+        return !LIBC_NAMES.include?(running) if asked.nil?
+        return Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
+        return LIBC_NAMES.include?(running) if asked == "libc"
+        asked == running || [running, Allocator.bound_version].join("-").start_with?("#{asked}.") || asked == [running, Allocator.bound_version].join("-")
+      end
+      private_class_method :running?
+
+      # Whether the environment of the start has all that the profile stands for.
+      def told?(profile)
+        return true if profile.nil?
+        start = StartEnvironment.new
+        start = start.readable? ? start.to_h : ENV.to_h
+        options = Tuner::Profiles.starting(Allocator.bound_name, Tuner::Profiles.name_of(profile), Allocator.bound_version)
+        options.all? { |option, value| option.given?(start, value) }
+      rescue KeyError # an allocator without profiles
+        true
+      end
+      private_class_method :told?
+
+      def become(choice)
+        command = StartCommand.new
+        return give_up(command.obstacle) if command.obstacle
+        plan = Plan.new(allocator: choice.allocator || preloaded, profile: choice.profile)
+        changes = plan.environment
+        return give_up("nothing in the environment makes it otherwise") if changes.empty?
+        [$stdout, $stderr].each(&:flush)
+        Kernel.exec({**changes, GUARD => identity}, *command.to_a, close_others: false)
+      end
+      private_class_method :become
+
+      # The allocator that nobody asks for by name and that is there already.
+      def preloaded
+        running = Allocator.detect
+        running.path if running.linkage == :preloaded
+      end
+      private_class_method :preloaded
+
+      def restarted
+        "it was started again with LD_PRELOAD=#{ENV["LD_PRELOAD"]}, and that is lost: something between the two wrote over it"
+      end
+      private_class_method :restarted
+
+      # The pid, and the time of the start (the 22nd field of /proc/self/stat): exec keeps both.
+      def identity
+        "#{Process.pid}-#{File.binread("/proc/self/stat")[/.*\) (.*)/mn, 1].split[19]}"
+      end
+      private_class_method :identity
+
+      # Once: what this process starts does not warn of the same again.
+      def give_up(reason)
+        warn("allocstats: this process goes on under #{OwnLanguage.title} as it is: #{reason}") unless ENV[GUARD] == WARNED
+        ENV[GUARD] = WARNED
+        nil
+      rescue IOError, SystemCallError # nobody listens
+        nil
+      end
+      private_class_method :give_up
+    end
+  end
+end

@@ -1,0 +1,29 @@
+# frozen_string_literal: true
+
+require "rbconfig"
+require "shellwords"
+require "support/child_process"
+
+# The command `allocstats` in a process of its own.
+module CommandLine
+  EXECUTABLE = File.expand_path("../../exe/allocstats", __dir__)
+  COMMAND = [RbConfig.ruby, "-I#{ChildProcess::LIB}", EXECUTABLE].freeze
+
+  # A Ruby that says which allocator runs it, for the end of a command.
+  SAYS_WHICH = [RbConfig.ruby, "-I#{ChildProcess::LIB}", "-rallocstats", "-e", "print AllocStats.allocator.title"].freeze
+
+  module_function
+
+  # @return [ChildProcess::Result] whatever its status
+  def run(*arguments, **options)
+    ChildProcess.command(*COMMAND, *arguments, check: false, **options)
+  end
+
+  # The same as words of a shell.
+  def words(*arguments)
+    Shellwords.join([*COMMAND, *arguments])
+  end
+
+  # What to give to --allocator for an entry of TestAllocators.
+  def allocator(entry) = entry.path || entry.name.name
+end
