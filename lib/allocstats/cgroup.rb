@@ -56,8 +56,8 @@ module AllocStats
       new(read_files(root) || raise(Error, "there is no memory for reading the control group's files"), root: root)
     end
 
-    def initialize(facts, root: "")
-      files = Files.new(facts, root: root)
+    def initialize(facts, root: "", process: "/proc/self")
+      files = Files.new(facts, root: root, process: process)
       @version = files.version
       @path = files.path.freeze
       @limit, @limit_source = files.limit

@@ -43,6 +43,9 @@ module AllocStats
     # Those that older kernels do not list, because they have no such pages; the first of a sum must be there.
     OPTIONAL = [:shmem_huge, :file_huge].freeze
 
+    # The folder of this process, below the root.
+    SELF = "/proc/self"
+
     # The limit that binds: bytes, and a sentence that says where it stands.
     Limit = Struct.new(:bytes, :source)
 
@@ -73,10 +76,12 @@ module AllocStats
 
     # @param root [String] "" for this process, or the folder of a tree that holds proc/self/smaps and the like, of which
     #   only names are evidence
-    def self.read(root: "")
+    # @param process [Integer, nil] the pid of another process, of which only names are evidence too; nil: this one
+    def self.read(root: "", process: nil)
       root = Reason.root(root)
-      facts = scan(root, heap_page_bytes, true) || raise(Error, "there is no memory for reading the control group's files")
-      new(facts, Cgroup.new(facts[:cgroup], root: root), root: root)
+      folder = process ? "/proc/#{Integer(process)}" : SELF
+      facts = scan(root, heap_page_bytes, true, folder) || raise(Error, "there is no memory for reading the control group's files")
+      new(facts, Cgroup.new(facts[:cgroup], root: root, process: folder), root: root, process: folder)
     end
 
     # The size of a page of Ruby's heap; 0 where this Ruby does not tell.
@@ -85,8 +90,9 @@ module AllocStats
       (bytes.is_a?(Integer) && bytes.positive? && (bytes & (bytes - 1)).zero?) ? bytes : 0
     end
 
-    def initialize(scan, cgroup, root: "")
+    def initialize(scan, cgroup, root: "", process: SELF)
       @root = root
+      @process = process
       @scan = scan
       @cgroup = cgroup
       @reasons = {}
@@ -112,7 +118,7 @@ module AllocStats
 
     private
 
-    def path(file) = "#{@root}/proc/self/#{file}"
+    def path(file) = "#{@root}#{@process}/#{file}"
 
     def smaps? = @scan[:smaps][:status] == :ok
 
@@ -152,7 +158,7 @@ module AllocStats
     def find_kinds
       return absent(:kinds, Reason.of(path("smaps"), @scan[:smaps])) unless smaps?
       return absent(:kinds, why_not([:rss])) unless rss
-      kinds = Kinds.new(@scan, root: @root)
+      kinds = Kinds.new(@scan, root: @root, process: @process)
       @reasons.update(kinds.reasons)
       kinds.figures.transform_values { |figures| figures && SUMS.transform_values { |parts| sum(figures, parts) }.freeze }
     end

@@ -18,6 +18,9 @@ module Compiled
     build("#{File.basename(file, ".c")}.so", file, "-shared", "-fPIC", "-ldl")
   end
 
+  # An extension that cannot be loaded once a process has started.
+  def greedy_of_tls = build("greedy_of_tls.so", source("greedy_of_tls"), "-shared", "-fPIC")
+
   # A Ruby that was linked with more than a stock one: `arguments` are the linker's.
   def ruby(name, *arguments)
     config = RbConfig::CONFIG

@@ -9,9 +9,10 @@ module AllocStats
       # name => sentence
       attr_reader :reasons
 
-      def initialize(facts, root:)
+      def initialize(facts, root:, process:)
         @facts = facts
         @root = root
+        @process = process
         @reasons = {}
         absent(:version, why_no_controller) unless version
       end
@@ -108,7 +109,7 @@ module AllocStats
       end
 
       def why_no_controller
-        Reason.of("#{@root}/proc/self/cgroup", @facts[:membership]) ||
+        Reason.of("#{@root}#{@process}/cgroup", @facts[:membership]) ||
           Reason.of("#{@root}/proc/self/mountinfo", @facts[:mounts]) ||
           "this process is in no control group with a memory controller, or its hierarchy is not mounted"
       end

@@ -14,9 +14,9 @@ module AllocStats
       attr_reader :reasons
 
       # @param scan [Hash] of ProcessMemory.scan, with smaps read
-      def initialize(scan, root: "")
+      def initialize(scan, root: "", process: SELF)
         @scan = scan
-        @root = root
+        @folder = "#{root}#{process}"
         @reasons = {}
         @figures = scan[:kinds].dup
         UNCERTAIN.each { |kind| judge(kind) }
@@ -32,7 +32,7 @@ module AllocStats
 
       def judge(kind)
         return if told?(kind)
-        reason = @root.empty? ? send(:"why_no_#{kind}") : why_not_in_tree(kind)
+        reason = (@folder == SELF) ? send(:"why_no_#{kind}") : why_not_outside(kind)
         give_to_other(kind, reason) if reason
       end
 
@@ -47,8 +47,9 @@ module AllocStats
         @reasons[kind] = reason
       end
 
-      def why_not_in_tree(kind)
-        "no mapping of #{@root}/proc/self/smaps has a name of this kind" unless kind == :stack
+      # Of another process, or in a made tree.
+      def why_not_outside(kind)
+        "no mapping of #{@folder}/smaps has a name of this kind" unless kind == :stack
       end
 
       def why_no_stack

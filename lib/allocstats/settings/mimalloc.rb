@@ -14,6 +14,9 @@ module AllocStats
         "reset_delay" => %w[decommit_delay purge_delay]
       }.freeze
 
+      # Variables of buildpacks, which mimalloc does not know.
+      BUILDPACKS = %w[MIMALLOC_ENABLED MIMALLOC_VERSION].freeze
+
       WORDS = {"" => 1, "1" => 1, "TRUE" => 1, "YES" => 1, "ON" => 1, "0" => 0, "FALSE" => 0, "NO" => 0, "OFF" => 0}.freeze
       SIZE = /\A([-+]?\d+)(?:([KMGT])(?:IB|B)?|IB|B)?\z/
       KIB = {"K" => 1, "M" => 2**10, "G" => 2**20, "T" => 2**30}.freeze
@@ -30,7 +33,7 @@ module AllocStats
       private
 
       def asked
-        @asked ||= @variables.select { |name, _| name.match?(PREFIX) }
+        @asked ||= @variables.select { |name, _| name.match?(PREFIX) && !BUILDPACKS.include?(name) }
       end
 
       def options

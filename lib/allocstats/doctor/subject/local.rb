@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Doctor
+    class Subject
+      # A process of this machine: what /proc and /sys tell of it and of the machine.
+      class Local < Subject
+        HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
+
+        # @param root [String] "" for this machine, or the folder of a tree with /sys and /proc/meminfo in its place
+        def initialize(root: "", **options)
+          super(**options)
+          @root = root
+        end
+
+        private
+
+        # @return [String] /proc/<pid>, or /proc/self
+        def folder = raise(NotImplementedError)
+
+        def read_preloads
+          Preloads.new(**linker).requests.map { |request| request.to_h.merge(allocator: request.allocator?) }
+        end
+
+        def read_peak
+          kilobytes = status["VmHWM"] or return unseen(:peak, "#{folder}/status has no VmHWM")
+          Integer(kilobytes[/\A\d+/]) * 1024
+        end
+
+        def status
+          @status ||= File.binread("#{folder}/status").lines(chomp: true).to_h { |line| line.split(/:\s*/, 2) }
+        end
+
+        # Whether the process takes part in what the machine does; kernels before 4.10 do not say.
+        def read_huge_pages
+          mode = File.read("#{@root}#{HUGE_PAGES}")[/\[(\w+)\]/, 1]
+          {mode: mode, allowed: status["THP_enabled"] != "0"}
+        end
+
+        def read_overcommit
+          numbers = File.read("#{@root}/proc/meminfo").scan(/^(\w+): +(\d+) kB/).to_h
+          {mode: Integer(File.read("#{@root}/proc/sys/vm/overcommit_memory")), limit: kilobytes(numbers, "CommitLimit"), committed: kilobytes(numbers, "Committed_AS")}
+        end
+
+        def kilobytes(numbers, name)
+          numbers[name]&.then { |text| Integer(text) * 1024 }
+        end
+
+        def read_processors
+          Processors.new(process: folder, root: @root).to_h
+        end
+      end
+    end
+  end
+end

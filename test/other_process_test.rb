@@ -1,0 +1,150 @@
+# frozen_string_literal: true
+
+require "test_helper"
+require "support/compiled"
+
+class OtherProcessTest < Minitest::Test
+  SLEEP = "$stdout.puts :ready; $stdout.flush; sleep"
+
+  def test_the_kernels_figures_agree_with_what_the_process_says_of_itself
+    other("$stdout.puts :ready; $stdout.flush; $stdin.gets; require 'allocstats'; puts AllocStats.memory.rss; $stdout.flush; sleep") do |pid, io|
+      process = AllocStats::OtherProcess.new(pid)
+      io.puts
+      own = Integer(io.gets)
+      assert_in_delta own, process.refresh.rss, 4 << 20
+      memory = process.memory
+      assert_in_delta process.rss, memory.rss, 1 << 20
+      assert_in_delta process.pss, memory.pss, 1 << 20
+      assert_operator process.uss, :<=, process.rss
+      assert_operator process.peak, :>=, process.refresh.rss - (1 << 20) # counted in batches
+      assert_equal 0, process.swap
+      assert_match(/no mapping of \/proc\/#{pid}\/smaps/, memory.reasons[:ruby_heap])
+    end
+  end
+
+  def test_refresh_sees_what_has_changed
+    other("$stdout.puts :ready; $stdout.flush; $stdin.gets; $all = 'x' * 80_000_000; $stdout.puts :done; $stdout.flush; sleep") do |pid, io|
+      process = AllocStats::OtherProcess.new(pid)
+      before = process.rss
+      io.puts
+      io.gets
+      assert_operator process.refresh.rss - before, :>=, 70_000_000
+    end
+  end
+
+  def test_what_it_calls_itself_and_its_threads
+    other("Thread.new { Thread.current.name = 'sleeper'; sleep }; Thread.pass until Thread.list.size == 2; sleep 0.1; #{SLEEP}") do |pid|
+      process = AllocStats::OtherProcess.new(pid)
+      assert_match(/ruby.* -e/, process.command)
+      assert_equal 1, process.thread_names["sleeper"]
+      assert_equal pid, process.to_h[:pid]
+      assert_match(/\A#<AllocStats::OtherProcess #{pid} rss=\d+/, process.inspect)
+    end
+    other("$0 = 'a title'; #{SLEEP}") { |pid| assert_equal "a title", AllocStats::OtherProcess.new(pid).command }
+  end
+
+  TestAllocators.each do |entry|
+    define_method("test_#{entry.key}_is_most_likely") do
+      skip entry.missing if entry.missing
+      other(SLEEP, env: entry.env) do |pid|
+        guess = AllocStats::OtherProcess.new(pid).allocator
+        assert_equal entry.name, guess.name
+        assert_equal((entry.name == :glibc) ? :libc : :preloaded, guess.linkage)
+        assert_equal File.realpath(entry.path), File.realpath(guess.path) if entry.path
+        assert_match(/most likely.*cannot be proven/, guess.sentence)
+        assert_empty guess.others
+      end
+    end
+  end
+
+  # As Puma does.
+  def test_a_title_over_the_environment
+    entry = TestAllocators["jemalloc-5.3.0"]
+    skip entry.missing if entry.missing
+    other("$0 = 'title' * 1000; #{SLEEP}", env: entry.env) do |pid|
+      process = AllocStats::OtherProcess.new(pid)
+      assert_equal :jemalloc, process.allocator.name
+      assert_includes [nil, :preloaded], process.allocator.linkage
+      assert_equal process.environment.readable?, process.allocator.linkage == :preloaded
+    end
+  end
+
+  # The linker finds a name in its folders, and maps has the file that it is a link to.
+  def test_a_preload_by_name
+    name = %w[libmimalloc.so.2 libtcmalloc_minimal.so.4].find { |each| Dir.glob("/usr/lib/*/#{each}").any? }
+    skip "none of Debian's allocators is installed" unless name
+    other(SLEEP, env: {"LD_PRELOAD" => name}) do |pid|
+      process = AllocStats::OtherProcess.new(pid)
+      assert_equal :preloaded, process.allocator.linkage
+      assert_includes process.loaded_names.map { |path| File.basename(path) }, name
+    end
+  end
+
+  def test_one_that_was_opened_later_is_not_taken_for_the_one_that_runs
+    entry = TestAllocators["mimalloc-3.6.0"]
+    skip entry.missing if entry.missing
+    other("require 'fiddle'; Fiddle.dlopen(#{entry.path.dump}); #{SLEEP}") do |pid|
+      guess = AllocStats::OtherProcess.new(pid).allocator
+      assert_equal :glibc, guess.name
+      assert_equal [File.realpath(entry.path)], guess.others.map { |path| File.realpath(path) }
+    end
+  end
+
+  def test_heaps_of_glibcs_arenas
+    other("12.times { Thread.new { Array.new(500) { 'x' * 900 }; sleep } }; sleep 0.05 until Thread.list.all? { |thread| thread == Thread.current || thread.status == 'sleep' }; #{SLEEP}", env: {"MALLOC_ARENA_MAX" => nil}) do |pid|
+      assert_operator AllocStats::OtherProcess.new(pid).maps.arena_heaps, :>=, 4
+    end
+    other(SLEEP) { |pid| assert_operator AllocStats::OtherProcess.new(pid).maps.arena_heaps, :<=, 1 }
+  end
+
+  def test_a_process_that_ended
+    process = nil
+    other(SLEEP) { |pid| process = AllocStats::OtherProcess.new(pid) }
+    refute_predicate process, :alive?
+    [:refresh, :memory, :command, :maps, :peak].each do |name|
+      error = assert_raises(AllocStats::OtherProcess::Gone, name) { process.public_send(name) }
+      assert_equal "there is no process #{process.pid}", error.message
+    end
+    assert_empty process.thread_names
+  end
+
+  def test_a_process_that_nobody_has_waited_for
+    pid = spawn("true")
+    sleep 0.01 until File.read("/proc/#{pid}/stat").include?(") Z ")
+    error = assert_raises(AllocStats::OtherProcess::Gone) { AllocStats::OtherProcess.new(pid) }
+    assert_match(/has ended/, error.message)
+  ensure
+    Process.wait(pid)
+  end
+
+  def test_no_process_at_all
+    [0, -1, 1.5, "12", nil, :self].each { |odd| assert_raises(AllocStats::InvalidValue) { AllocStats::OtherProcess.new(odd) } }
+    [2**22 + 1, 2**31 - 1, 2**70].each { |none| assert_raises(AllocStats::OtherProcess::Gone) { AllocStats::OtherProcess.new(none) } }
+  end
+
+  def test_a_thread_of_the_kernel
+    kernel = Dir.children("/proc").grep(/\A\d+\z/).map(&:to_i).find { |pid| (File.read("/proc/#{pid}/stat")[/.*\) \S (\d+) /m, 1] == "2") rescue false } # standard:disable Style/RescueModifier
+    skip "no thread of the kernel is in sight" unless kernel
+    assert_raises(AllocStats::OtherProcess::Gone) { AllocStats::OtherProcess.new(kernel) }
+  end
+
+  def test_another_users_process
+    skip "only root can become another user" unless Process.uid.zero?
+    code = "Process::UID.change_privilege(65_534); begin; AllocStats::OtherProcess.new(#{Process.pid}); rescue AllocStats::Error => error; [error.class.name, error.message]; end"
+    name, message = ChildProcess.ruby(code).value
+    assert_equal "AllocStats::OtherProcess::NotPermitted", name
+    assert_match(/\Aprocess #{Process.pid} may not be looked at by this user/, message)
+  end
+
+  private
+
+  # Yields the pid of a Ruby that runs this and has said that it is ready.
+  def other(code, env: {})
+    io = IO.popen([{"LD_PRELOAD" => nil, **env}, RbConfig.ruby, "-I#{ChildProcess::LIB}", "-e", code], "r+")
+    assert_equal "ready", io.gets&.chomp
+    yield io.pid, io
+  ensure
+    Process.kill(:KILL, io.pid)
+    io.close
+  end
+end
