@@ -36,6 +36,15 @@ class RackSharedReadingTest < Minitest::Test
     assert_same reading.value, reading.value
   end
 
+  def test_what_is_forgotten_is_taken_anew
+    taken = 0
+    reading = shared { taken += 1 }
+
+    assert_equal [1, 1], [reading.value, reading.value]
+    reading.forget
+    assert_equal [2, 2], [reading.value, reading.value]
+  end
+
   def test_the_next_caller_tries_again_after_a_failure
     taken = 0
     reading = shared { ((taken += 1) == 1) ? raise("first") : taken }

@@ -7,9 +7,23 @@ module AllocStats
   #   map("/allocator") { run AllocStats::Rack::Endpoint.new }    # in config.ru
   #   use AllocStats::Rack::Middleware                            # or as a middleware, anywhere in the stack
   module Rack
+    autoload :Access, "allocstats/rack/access"
+    autoload :Answer, "allocstats/rack/answer"
+    autoload :Body, "allocstats/rack/body"
+    autoload :Change, "allocstats/rack/change"
+    autoload :Credentials, "allocstats/rack/credentials"
     autoload :Endpoint, "allocstats/rack/endpoint"
     autoload :Loopback, "allocstats/rack/loopback"
     autoload :Middleware, "allocstats/rack/middleware"
+    autoload :Overview, "allocstats/rack/overview"
+    autoload :Page, "allocstats/rack/page"
+    autoload :Readings, "allocstats/rack/readings"
+    autoload :Request, "allocstats/rack/request"
+    autoload :Router, "allocstats/rack/router"
+    autoload :SameOrigin, "allocstats/rack/same_origin"
+    autoload :ServerTiming, "allocstats/rack/server_timing"
+    autoload :ServerTiming, "allocstats/rack/server_timing"
     autoload :SharedReading, "allocstats/rack/shared_reading"
+    autoload :Token, "allocstats/rack/token"
   end
 end

@@ -21,12 +21,23 @@ module AllocStats
     attr_reader :absent
     attr_reader(*PARTS)
 
+    # One reading of `source`. What cannot be had is nil, with the reason in `absent`.
+    def self.read(source, part, absent)
+      source.public_send(part)
+    rescue Error => error
+      absent[part] = error.message
+      nil
+    rescue => error
+      absent[part] = "#{error.message[/.*/]} (#{error.class})"
+      nil
+    end
+
     # source:: answers each of PARTS; anything but AllocStats is for tests
     def initialize(source = AllocStats)
       @time = Time.now
       @process = {pid: Process.pid, command: $PROGRAM_NAME.dup, ruby_version: RUBY_VERSION, ruby_platform: RUBY_PLATFORM}
       @absent = {}
-      @allocator, @sample, @memory, @ledger, @private_heap = PARTS.map { |part| read(source, part) }
+      @allocator, @sample, @memory, @ledger, @private_heap = PARTS.map { |part| Report.read(source, part, @absent) }
     end
 
     # Hashes, arrays, strings, symbols and numbers only; every key is there each time.
@@ -44,21 +55,6 @@ module AllocStats
     # Consoles print by way of PP, and their own PP paints text as if it were Ruby code: the page passes it by.
     def pretty_print(printer)
       PrettyPrint.instance_method(:text).bind_call(printer, inspect)
-    end
-
-    private
-
-    def read(source, part)
-      source.public_send(part)
-    rescue Error => error
-      refuse(part, error.message)
-    rescue => error
-      refuse(part, "#{error.message[/.*/]} (#{error.class})")
-    end
-
-    def refuse(part, reason)
-      absent[part] = reason
-      nil
     end
   end
 end

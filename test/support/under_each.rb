@@ -11,10 +11,10 @@ require "support/child_process"
 #     UnderEach.of(self, :mimalloc)
 #   end
 module UnderEach
-  # names:: of allocators; none for all of TestAllocators
+  # names:: of allocators, or of one version of each ("jemalloc-5.3.0"); none for all of TestAllocators
   def self.of(tests, *names)
     TestAllocators.each do |entry|
-      next unless names.empty? || names.include?(entry.name)
+      next unless names.empty? || names.include?(entry.name) || names.include?("#{entry.name}-#{entry.wanted}")
 
       under = Class.new(Minitest::Test)
       under.const_set(:ENTRY, entry)

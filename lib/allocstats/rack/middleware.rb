@@ -2,21 +2,22 @@
 
 module AllocStats
   module Rack
-    # Answers one path with the Endpoint and passes everything else on:
+    # Answers one path, and what is below it, with the Endpoint and passes everything else on:
     #
     #   use AllocStats::Rack::Middleware                                   # at /allocator
-    #   use AllocStats::Rack::Middleware, path: "/internal/allocator", allow: ->(env) { ... }
+    #   use AllocStats::Rack::Middleware, path: "/internal/allocator", token: "..."
     #
     # The end of each request is a safe point: a purge that was asked for meanwhile also gives back what the allocator keeps
     # for this thread. What both cost the other requests is one comparison of strings, one of numbers, and no object.
     class Middleware
-      # path:: where it answers, beginning with a slash; the other options are the Endpoint's
+      # What may follow the path when it is ours: /allocators is somebody else's.
+      OURS = %r{\A(?:\z|/|\.json\z)}
+
+      # path:: where it answers, beginning with a slash, as a person writes it; the other options are the Endpoint's
       def initialize(app, path: "/allocator", **options)
         @app = app
-        @path = path.to_s.chomp("/").freeze
-        @below = "#{@path}/"
+        @path = escaped(path)
         @endpoint = Endpoint.new(**options)
-        raise InvalidValue, "the path of the middleware must begin with a slash and name something: #{path.inspect}" unless @path.match?(%r{\A/.})
       end
 
       def call(env)
@@ -27,12 +28,20 @@ module AllocStats
 
       private
 
-      # The path only begins like ours here: /allocators is somebody else's.
       def dispatch(env)
-        path = env["PATH_INFO"]
-        return @app.call(env) unless path == @path || path.start_with?(@below)
+        below = env["PATH_INFO"].delete_prefix(@path)
+        return @app.call(env) unless OURS.match?(below)
 
-        @endpoint.call(env.merge("SCRIPT_NAME" => "#{env["SCRIPT_NAME"]}#{@path}", "PATH_INFO" => path.delete_prefix(@path)))
+        @endpoint.call(env.merge("SCRIPT_NAME" => "#{env["SCRIPT_NAME"]}#{@path}", "PATH_INFO" => below))
+      end
+
+      # As a client asks for it and servers pass it on: what is not plain ASCII is escaped. A path that is escaped already
+      # stays as it is.
+      def escaped(path)
+        text = path.to_s.b.chomp("/")
+        raise InvalidValue, "the path of the middleware must begin with a slash and name something: #{path.inspect}" unless text.match?(%r{\A/[^/]})
+
+        text.gsub(%r{[^\w\-.~!$&'()*+,;=:@%/]}n) { |byte| format("%%%02X", byte.ord) }.force_encoding(Encoding::UTF_8).freeze
       end
     end
   end

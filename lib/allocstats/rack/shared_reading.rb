@@ -27,6 +27,11 @@ module AllocStats
         end
       end
 
+      # The next caller takes a new one.
+      def forget
+        @mutex.synchronize { @pid = nil }
+      end
+
       private
 
       def fresh?
