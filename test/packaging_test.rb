@@ -66,6 +66,15 @@ class PackagingTest < Minitest::Test
     assert_equal "glibc mimalloc", output
   end
 
+  def test_the_page_has_all_its_files
+    output = gem.ruby(<<~RUBY)
+      require "allocstats"
+      page = AllocStats::Rack::Page
+      print page.new(AllocStats.report.to_h, base: "/allocator", change: true).to_s[/owns all of malloc/], " ", page::ASSETS.keys.sum { |name| page.asset(name).last.lines.size.clamp(0, 1) }
+    RUBY
+    assert_equal "owns all of malloc 2", output
+  end
+
   def test_elsewhere_it_loads_and_says_that_it_is_unsupported
     output = gem.ruby(<<~RUBY)
       require "rbconfig"

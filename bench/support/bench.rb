@@ -4,6 +4,7 @@ $LOAD_PATH.unshift File.expand_path("../../lib", __dir__), File.expand_path("../
 
 require "support/allocators"
 require "support/child_process"
+require "allocstats"
 
 # What the benchmarks share: every one is a command that measures both sides in one run, in processes of their own, and
 # prints medians and their ratio. None of them judges.
@@ -33,10 +34,7 @@ module Bench
 
   # Rows of cells as columns: the first flush left, the others right.
   def table(head, rows)
-    widths = [head, *rows].transpose.map { |column| column.map { |cell| cell.to_s.size }.max }
-    [head, widths.map { |width| "-" * width }, *rows].each do |row|
-      puts row.each_with_index.map { |cell, i| i.zero? ? cell.to_s.ljust(widths[i]) : cell.to_s.rjust(widths[i]) }.join("  ").rstrip
-    end
+    puts AllocStats::Formats::Columns.lines(head, rows)
   end
 
   def machine

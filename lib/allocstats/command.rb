@@ -24,6 +24,8 @@ module AllocStats
     ].each(&:freeze).freeze
 
     LIST.each { |entry| autoload entry.constant, "allocstats/command/#{entry.name}" }
+    autoload :Remote, "allocstats/command/remote"
+    autoload :Signals, "allocstats/command/signals"
 
     # EX_USAGE, EX_NOINPUT, EX_UNAVAILABLE and EX_NOPERM of sysexits.h.
     USAGE = 64

@@ -3,9 +3,12 @@
 module AllocStats
   # The ways in which what was measured is written down.
   module Formats
+    autoload :Accept, "allocstats/formats/accept"
     autoload :Bar, "allocstats/formats/bar"
+    autoload :Columns, "allocstats/formats/columns"
     autoload :Json, "allocstats/formats/json"
     autoload :Page, "allocstats/formats/page"
+    autoload :Prometheus, "allocstats/formats/prometheus"
     autoload :Text, "allocstats/formats/text"
     autoload :Units, "allocstats/formats/units"
 
@@ -16,5 +19,11 @@ module AllocStats
       text = text.dup.force_encoding(Encoding::UTF_8) if [Encoding::BINARY, Encoding::US_ASCII].include?(text.encoding)
       text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
     end
+
+    # The name of a figure, of a layer or of a reading as people write it.
+    def self.words(name) = utf8(name).tr("_", " ")
+
+    # The same as part of a line: what comes from outside must neither steer the terminal nor break the page.
+    def self.line(text) = utf8(text).gsub(/[[:cntrl:]]/, "?")
   end
 end
