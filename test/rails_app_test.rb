@@ -20,26 +20,27 @@ class RailsAppTest < Minitest::Test
         PAGES.each { |path| assert_equal "200", server.get(path).code, path }
         server.burst(20, "/products")
 
-        assert_truth entry, server, JSON.parse(server.get("/allocator").body, symbolize_names: true)
-        assert_page entry, server.get("/allocator/report.txt").body.force_encoding(Encoding::UTF_8)
+        assert_truth entry, server, JSON.parse(server.get("/allocator", RailsApp::KEY).body, symbolize_names: true)
+        assert_page entry, server.get("/allocator/report.txt", RailsApp::KEY).body.force_encoding(Encoding::UTF_8)
       end
     end
   end
 
   def test_the_endpoint_keeps_its_rules_in_rails
     RailsApp.run do |server|
-      got, head = server.get("/allocator"), server.request(Net::HTTP::Head.new("/allocator"))
+      got, head = server.get("/allocator", RailsApp::KEY), server.request(Net::HTTP::Head.new("/allocator", RailsApp::KEY))
 
       assert_equal ["no-store", "application/json; charset=utf-8"], [got["cache-control"], got["content-type"]]
       assert_equal ["200", nil], [head.code, head.body]
-      assert_equal "404", server.get("/allocator/else").code
-      assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator")).then { |answer| [answer.code, answer["allow"]] }
-      assert_equal ["403", %({"error":"forbidden"}\n)], server.get("/allocator", "X-Forwarded-For" => "127.0.0.1").then { |answer| [answer.code, answer.body] }
+      assert_equal "404", server.get("/allocator/else", RailsApp::KEY).code
+      assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator", RailsApp::KEY)).then { |answer| [answer.code, answer["allow"]] }
+      assert_equal ["401", %({"error":"unauthorized"}\n)], server.get("/allocator").then { |answer| [answer.code, answer.body] }
+      assert_equal "200", server.get("/allocator/health").code
     end
   end
 
   def test_a_burst_leaves_the_application_answering
-    RailsApp.run do |server|
+    RailsApp.run(env: {"RAILS_ENV" => "development", "ALLOCSTATS_TOKEN" => nil}) do |server|
       assert_equal ["200"], server.burst(100, "/allocator").map(&:code).uniq
       assert_equal "200", server.get("/").code
     end
@@ -47,14 +48,14 @@ class RailsAppTest < Minitest::Test
 
   def test_is_served_elsewhere_when_configured
     RailsApp.run(env: {"ALLOCSTATS_PATH" => "/internal/malloc"}) do |server|
-      assert_equal server.pid, JSON.parse(server.get("/internal/malloc").body).dig("process", "pid")
+      assert_equal server.pid, JSON.parse(server.get("/internal/malloc", RailsApp::KEY).body).dig("process", "pid")
       assert_equal "404", server.get("/allocator").code
     end
   end
 
   def test_is_not_there_when_switched_off
     RailsApp.run(env: {"ALLOCSTATS_PATH" => "off"}) do |server|
-      assert_equal "404", server.get("/allocator").code
+      assert_equal "404", server.get("/allocator/health").code
       assert_equal "200", server.get("/").code
     end
   end

@@ -227,4 +227,18 @@ class SampleTest < Minitest::Test
     assert_kind_of Integer, first[:minor_faults]
     assert_kind_of Integer, sample[:rss]
   end
+
+  def test_live_and_kept_are_what_the_figures_say
+    TestAllocators.each do |entry|
+      next if entry.missing
+      figures, live, kept = ChildProcess.ruby("sample = AllocStats.sample; [sample.to_h, sample.live, sample.kept]", allocator: entry).value
+      held = figures[:resident] || figures[:committed]
+      if figures[:allocated]
+        assert_equal figures[:allocated], live, entry.key
+        assert_equal [held - live, 0].max, kept, entry.key
+      else
+        assert_equal [nil, nil], [live, kept], entry.key
+      end
+    end
+  end
 end

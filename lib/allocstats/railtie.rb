@@ -1,29 +1,61 @@
 # frozen_string_literal: true
 
-module AllocStats
-  # Mounts the endpoint in a Rails application (6.1 and later) by being in its Gemfile. In config/application.rb, an
-  # environment or an initializer:
-  #
-  #   config.allocstats.path = "/internal/allocator"    # false: no endpoint
-  #   config.allocstats.allow = ->(env) { ... }         # who may ask; by default this machine alone
-  class Railtie < ::Rails::Railtie
-    config.allocstats = ::ActiveSupport::OrderedOptions.new
-    config.allocstats.path = "/allocator"
-    config.allocstats.allow = nil
+require_relative "rails"
 
-    # In front of the application's own routes, where a catch-all among them cannot swallow it. Rails runs the block
-    # each time it draws the routes, which is after all initializers, so that each of them has had its say.
-    initializer "allocstats.mount" do |app|
-      app.routes.prepend do
-        options = app.config.allocstats
-        mount AllocStats::Rack::Endpoint.new(allow: options.allow || AllocStats::Rack::Loopback) => options.path, :as => :allocstats if options.path
+module AllocStats
+  # What a Rails application (6.1 and later) has of allocstats by having it in its Gemfile; Rails::Configuration says what
+  # can be chosen. Elsewhere than on Linux the options are there, so that they can stay, and do nothing.
+  class Railtie < ::Rails::Railtie
+    config.allocstats = Rails::Configuration.new
+
+    if AllocStats.supported?
+      # The endpoint, in front of the application's own routes, where a catch-all among them cannot swallow it. It is built
+      # when every initializer has had its say, and not when the routes are first drawn, which newer versions put off
+      # until the first request: what does not fit is told at boot.
+      initializer "allocstats.endpoint", after: :load_config_initializers do |app|
+        mount = AllocStats::Railtie.mount(app.config.allocstats)
+        app.routes.prepend { mount.draw(self) } if mount
       end
+
+      # Requests and jobs run inside the application's executor: their end is where a thread gives back what a purge has
+      # asked of it.
+      initializer "allocstats.safe_point" do |app|
+        app.executor.to_complete { AllocStats.safe_point }
+      end
+
+      initializer "allocstats.notifications" do
+        Rails::Notifications.install
+      end
+
+      initializer "allocstats.log", after: :load_config_initializers do |app|
+        ActiveSupport.on_load(:action_controller) { include Rails::ControllerRuntime } if app.config.allocstats.log
+      end
+
+      initializer "allocstats.server_timing", after: :load_config_initializers, before: :build_middleware_stack do |app|
+        wanted = app.config.allocstats.server_timing
+        wanted = app.config.respond_to?(:server_timing) && app.config.server_timing if wanted.nil?
+        app.middleware.unshift(AllocStats::Rack::ServerTiming) if wanted
+      end
+
+      config.after_initialize do |app|
+        options = app.config.allocstats
+        wanted = options.sampler.nil? ? Rails::Server.running : options.sampler
+        AllocStats.start(interval: options.interval) if wanted
+        AllocStats::Metrics.register if options.metrics
+      end
+
+      console { Rails::Console.greet }
+
+      rake_tasks { Rails::Tasks.define }
     end
 
-    # Requests and jobs run inside the application's executor: their end is where a thread gives back what a purge has
-    # asked of it.
-    initializer "allocstats.safe_point" do |app|
-      app.executor.to_complete { AllocStats.safe_point }
+    # @return [Rails::Mount, nil] nil where the path is false
+    # @raise [InvalidValue, UnknownName]
+    def self.mount(options)
+      endpoint = AllocStats::Rack::Endpoint.new(**options.endpoint_options(::Rails.env))
+      Rails::Mount.new(endpoint, options.path, login: options.authenticate || options.authenticate_changes) if options.path
+    rescue Error => error
+      raise error.class, "config.allocstats: #{error.message}"
     end
   end
 end

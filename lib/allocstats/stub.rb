@@ -5,7 +5,7 @@ module AllocStats
   module Stub
     MESSAGE = "allocstats measures Linux processes; this platform is #{RbConfig::CONFIG["host_os"]}"
 
-    FACADE = %i[allocator sample figures census memory ledger private_heap report tune settings
+    FACADE = %i[allocator sample figures census memory ledger private_heap doctor surroundings report tune settings metrics health
       mallctl mallctl_many mallctls malloc_stats
       mi_option mi_options mi_option_catalogue mi_stats mi_process_info
       mallopt mallopts mallopt_catalogue malloc_info mallinfo2 malloc_trim glibc_tunables

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "net/http"
+require "open3"
 require "tempfile"
 require "tmpdir"
 require "support/child_process"
@@ -41,7 +42,8 @@ class PumaServer
 
   # Why nothing can be run with this Gemfile here, for `skip`; nil where it can.
   def self.missing(gemfile)
-    "the gems of #{gemfile} are not installed" unless system(environment(gemfile), "bundle", "check", out: File::NULL, err: File::NULL)
+    said, status = Open3.capture2e(environment(gemfile), "bundle", "check")
+    "the gems of #{File.basename(gemfile)} are not installed: #{said[/.*/]}" unless status.success?
   end
 
   # What the developer, or Bundler, has set for the process that runs the tests is not meant for the server; but where
@@ -53,8 +55,9 @@ class PumaServer
 
   attr_reader :pid, :port
 
-  def initialize(arguments, folder:, gemfile:, allocator: nil, env: {})
-    @command = ["bundle", "exec", "puma", *arguments]
+  # arguments:: of puma, or of the command that runs it
+  def initialize(arguments, folder:, gemfile:, allocator: nil, env: {}, command: ["puma"])
+    @command = ["bundle", "exec", *command, *arguments]
     @folder = folder
     @env = PumaServer.environment(gemfile).merge(allocator ? allocator.env : {}, env)
     @log = Tempfile.new("allocstats-puma-log")

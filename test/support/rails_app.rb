@@ -16,8 +16,13 @@ module RailsApp
     @missing = PumaServer.missing(GEMFILE)
   end
 
-  def run(allocator: nil, env: {}, &block)
-    production = {"RAILS_ENV" => "production", "PORT" => "0"}
-    PumaServer.new(["-C", "config/puma.rb"], folder: FOLDER, gemfile: GEMFILE, allocator: allocator, env: production.merge(env)).run(&block)
+  # In production, where a token opens the endpoint: KEY holds it.
+  TOKEN = "of-the-test"
+  KEY = {"Authorization" => "Bearer #{TOKEN}"}.freeze
+
+  # command:: another than puma with its configuration, which finds that by itself
+  def run(allocator: nil, env: {}, command: ["puma", "-C", "config/puma.rb"], &block)
+    production = {"RAILS_ENV" => "production", "PORT" => "0", "ALLOCSTATS_TOKEN" => TOKEN}
+    PumaServer.new([], command: command, folder: FOLDER, gemfile: GEMFILE, allocator: allocator, env: production.merge(env)).run(&block)
   end
 end

@@ -7,3 +7,6 @@ workers Integer(ENV.fetch("WEB_CONCURRENCY", "0"))
 preload_app!
 bind "tcp://127.0.0.1:#{ENV.fetch("PORT", "3000")}"
 environment ENV.fetch("RAILS_ENV", "development")
+
+# The page that the workers share, so that any of them answers for all.
+plugin :allocstats
