@@ -1,0 +1,41 @@
+# frozen_string_literal: true
+
+module AllocStats
+  class Metrics
+    # One number with the values of its family's labels, in their order; nil for a label that is not known here.
+    Sample = Struct.new(:label_values, :value)
+
+    # One line of the catalogue: everything of one name.
+    #
+    # - `name` (String) as OpenMetrics names a family; what is queried is `sample_name`
+    # - `type` (Symbol) :gauge, which rises and falls; :counter, which only rises; :info, which is 1 and has its facts in
+    #   labels
+    # - `unit` (Symbol or nil) :bytes, :seconds, :ratio, ..., always the end of the name; nil for counts
+    # - `help` (String) one sentence
+    # - `labels` (Array<Symbol>) their names
+    # - `read` (Proc) Reading => [[label values, number or nil], ...]
+    Family = Struct.new(:name, :type, :unit, :help, :labels, :read, keyword_init: true) do
+      # What is queried: counters end in _total, facts in _info.
+      attr_reader :sample_name
+
+      def initialize(...)
+        super
+        @sample_name = "#{name}#{{counter: "_total", info: "_info"}[type]}".freeze
+        freeze
+      end
+
+      # Only what is a number: what was not measured is absent.
+      # @return [Array<Sample>]
+      def samples(reading)
+        read.call(reading).filter_map do |values, number|
+          Sample.new(values, number) if number.is_a?(Integer) || (number.is_a?(Float) && number.finite?)
+        end
+      end
+
+      # {label => text} of a sample, without those that are not known.
+      def labelled(sample)
+        labels.zip(sample.label_values).to_h.compact.transform_values { |value| Formats.utf8(value) }
+      end
+    end
+  end
+end
