@@ -67,10 +67,11 @@ need_bundle() {
 		say "left out ${1:-Gemfile}: $said"
 		return
 	fi
-	# What gems compile against; nokogiri takes Debian's libraries, which is a minute quicker than building its own.
-	need_packages pkg-config zlib1g-dev libxml2-dev libxslt1-dev libyaml-dev
+	# What gems compile against; nokogiri and sqlite3 take Debian's libraries, which is minutes quicker than building theirs.
+	need_packages pkg-config zlib1g-dev libxml2-dev libxslt1-dev libyaml-dev libsqlite3-dev
 	say "installing the gems of ${1:-Gemfile} into vendor/bundle"
-	BUNDLE_BUILD__NOKOGIRI=--use-system-libraries quietly bundle install --jobs "$(nproc)"
+	BUNDLE_BUILD__NOKOGIRI=--use-system-libraries BUNDLE_BUILD__SQLITE3=--enable-system-libraries \
+		quietly bundle install --jobs "$(nproc)"
 }
 
 # The compiled extension; its private allocator's source comes from where dependencies.yml says.

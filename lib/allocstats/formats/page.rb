@@ -85,9 +85,8 @@ module AllocStats
         (@colour && style && !text.empty?) ? "\e[#{STYLES.fetch(style)}m#{text}\e[0m" : text
       end
 
-      # Names of files and programs come from outside: they must neither steer the terminal nor break the page.
       def clean(text)
-        text = Formats.utf8(text).gsub(/[[:cntrl:]]/, "?")
+        text = Formats.line(text)
         @unicode ? text : text.encode(Encoding::US_ASCII, undef: :replace).encode(Encoding::UTF_8)
       end
 

@@ -123,7 +123,7 @@ module AllocStats
 
       def title = report.allocator&.title || "the allocator"
 
-      def words(name) = name.to_s.tr("_", " ")
+      def words(name) = Formats.words(name)
 
       def quantity(unit, value)
         (unit == :bytes) ? Units.bytes(value) : Units.count(value).rjust(7)

@@ -1,0 +1,24 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Rack
+    class Page
+      # Gives memory back, for those who may; and says what came of it.
+      class Purge < Section
+        template "purge"
+        heading "purge", "Give memory back", "Purge"
+
+        # What comes of a purge is shown to whoever was let do it.
+        def show? = page.change?
+
+        private
+
+        def able? = part(:allocator).fetch(:capabilities, []).map(&:to_s).include?("purge")
+
+        def workers = part(:workers).fetch(:workers, []).count { |row| row.fetch(:alive, true) }
+
+        def outcome = (Outcome.new(page) if page.outcome)
+      end
+    end
+  end
+end

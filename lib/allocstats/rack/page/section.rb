@@ -1,0 +1,90 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Rack
+    class Page
+      # One section of the page: what its template shows, found in the overview. A subclass names its template and its
+      # heading.
+      class Section
+        # What is not known is said in words, never left empty and never 0.
+        UNKNOWN = Markup.new(%(<span class="unknown">not known</span>)).freeze
+
+        # What to_s shows: a file of page/templates.
+        def self.template(name)
+          Template.define(self, "render()", name)
+        end
+
+        # The fragment that leads to it, the words above it, and those of the link to it.
+        def self.heading(id, words, short = words)
+          define_method(:id) { id }
+          define_method(:heading) { words }
+          define_method(:short) { short }
+        end
+
+        def initialize(page)
+          @page = page
+        end
+
+        def to_s = Markup.new(render)
+
+        # Whether there is anything to show.
+        def show? = true
+
+        private
+
+        attr_reader :page
+
+        def overview = page.overview
+
+        def unknown = UNKNOWN
+
+        def part(name) = page.part(name)
+
+        def url(path = "") = "#{page.base}#{path}".then { |whole| whole.empty? ? "/" : whole }
+
+        # Of the process that answers, the row in the list of workers.
+        def worker
+          @worker ||= part(:workers).fetch(:workers, []).find { |row| row[:self] } || {}
+        end
+
+        def memory = part(:memory)
+
+        def group = memory[:cgroup] || {}
+
+        # The bytes that the process may have, and what counts against them: its control group's where the kernel says.
+        def limit = memory.dig(:limit, :bytes)
+
+        def used = group[:usage] || memory[:rss]
+
+        # "184.3 MiB", and the number itself for programs.
+        def bytes(count)
+          count ? Markup.new(%(<data value="#{Integer(count)}">#{plain_bytes(count)}</data>)) : UNKNOWN
+        end
+
+        # The same as text alone.
+        def plain_bytes(count) = count ? Formats::Units.bytes(Integer(count)).strip : "not known"
+
+        # Of a figure of the catalogue, by its unit.
+        def quantity(unit, value)
+          return UNKNOWN unless value
+          (unit == :bytes) ? bytes(value) : Markup.new(%(<data value="#{Integer(value)}">#{Formats::Units.count(value)}</data>))
+        end
+
+        def percent(part, whole) = Formats::Units.percent(part, whole).strip
+
+        # A number as an attribute of SVG has it.
+        def coordinate(value) = format("%.3f", value).sub(/\.?0+\z/, "")
+
+        def words(name) = Formats.words(name)
+
+        # "a, b and c"
+        def listed(texts)
+          *most, last = texts
+          most.empty? ? last.to_s : "#{most.join(", ")} and #{last}"
+        end
+
+        def time(value) = value.is_a?(Time) ? value.getutc.strftime("%Y-%m-%d %H:%M:%S UTC") : value.to_s
+      end
+    end
+  end
+end
