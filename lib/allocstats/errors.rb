@@ -10,14 +10,21 @@ module AllocStats
   # No figure, option or control has this name; the message gives the nearest that exists.
   class UnknownName < Error
     LONGEST_SHOWN = 80
+    # So many names are all named where none is near.
+    FEW = 8
 
     # @param kind [String] what was looked up, as "figure"
     # @param name [Object] what was asked for
     # @param known [Enumerable<#to_s>] the names there are
     def self.among(kind, name, known)
       shown = name.to_s[0, LONGEST_SHOWN].scrub
-      nearest = DidYouMean::SpellChecker.new(dictionary: known.map(&:to_s)).correct(shown).first if defined?(DidYouMean::SpellChecker)
-      hint = nearest ? "; did you mean #{nearest}?" : ""
+      known = known.map(&:to_s)
+      nearest = DidYouMean::SpellChecker.new(dictionary: known).correct(shown).first if defined?(DidYouMean::SpellChecker)
+      hint = if nearest
+        "; did you mean #{nearest}?"
+      elsif (2..FEW).cover?(known.size)
+        "; there are #{known.join(", ")}"
+      end
       new("no #{kind} is named #{name.inspect[0, LONGEST_SHOWN].scrub}#{hint}")
     end
   end
