@@ -8,7 +8,7 @@ module CTests
   FOLDER = "ext/allocstats"
   BINDING = FileList["#{FOLDER}/ruby/*.c", "#{FOLDER}/allocstats.c"]
   GATE = FileList["#{FOLDER}/gate/gate.c"] # takes exec over, which is no good in a program of tests
-  CORE = FileList["#{FOLDER}/{,allocators/,gate/,kernel/,languages/}*.c"] - BINDING - GATE
+  CORE = FileList["#{FOLDER}/{,allocators/,gate/,kernel/,languages/,workers/}*.c"] - BINDING - GATE
   TESTS = FileList["test/c/*.c"]
   HEADERS = FileList["#{FOLDER}/**/*.{h,def}", "test/c/*.h"]
   FORMATTED = FileList["{ext,test,bench}/**/*.{c,h}"]

@@ -10,7 +10,7 @@ end
 
 # The Makefile lists the sources, so it is written anew when a source comes or goes, and when the build itself changes.
 # What was compiled until then names the sources where they were.
-sources = FileList["ext/allocstats/{,allocators/,kernel/,languages/,ruby/}*.c"].sort
+sources = FileList["ext/allocstats/{,allocators/,kernel/,languages/,ruby/,workers/}*.c"].sort
 list = "tmp/sources-#{Digest::SHA256.hexdigest(sources.join("\n"))[0, 12]}"
 file list do
   rm_f FileList["tmp/sources-*", "#{extension.tmp_dir}/*/allocstats/*/*.{d,o}"], verbose: false

@@ -16,7 +16,7 @@ module AllocStats
       GATE_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wall -Wextra].freeze
 
       # Besides FOLDER itself; private_heap, build and gate are no sources of the extension.
-      SOURCE_FOLDERS = %w[allocators kernel languages ruby].freeze
+      SOURCE_FOLDERS = %w[allocators kernel languages ruby workers].freeze
 
       HELP = <<~TEXT
         Builds the allocstats extension. Options follow `--` on gem's command line:

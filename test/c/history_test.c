@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "history.h"
+#include "workers/history.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 #define _GNU_SOURCE
 #include "testing.h"
 
-#include "page_request.h"
 #include "private_heap.h"
-#include "seat.h"
-#include "shared_page.h"
+#include "workers/page_request.h"
+#include "workers/seat.h"
+#include "workers/shared_page.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * AllocStats::SharedPage.request and its kin: what one worker asks of all, and their answers. Only waiting for answers
  * goes without the GVL.
  */
-#include "page_request.h"
 #include "rb_shared_page.h"
+#include "workers/page_request.h"
 
 #include <ruby/thread.h>
 

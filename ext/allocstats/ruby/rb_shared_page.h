@@ -3,7 +3,7 @@
 #define ALLOCSTATS_RB_SHARED_PAGE_H
 
 #include "rb_allocstats.h"
-#include "seat.h"
+#include "workers/seat.h"
 
 #include <stdbool.h>
 

@@ -16,10 +16,10 @@
 #ifndef ALLOCSTATS_SHARED_PAGE_H
 #define ALLOCSTATS_SHARED_PAGE_H
 
-#include "history.h"
 #include "kernel/process_stat.h"
 #include "status.h"
-#include "worker_report.h"
+#include "workers/history.h"
+#include "workers/worker_report.h"
 
 #include <stdbool.h>
 

@@ -5,7 +5,7 @@
 #ifndef ALLOCSTATS_PAGE_REQUEST_H
 #define ALLOCSTATS_PAGE_REQUEST_H
 
-#include "shared_page.h"
+#include "workers/shared_page.h"
 
 enum { PAGE_REQUEST_TEXT = 1024 };
 

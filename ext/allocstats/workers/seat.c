@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-#include "seat.h"
+#include "workers/seat.h"
 #include "private_heap.h"
-#include "shared_page_layout.h"
+#include "workers/shared_page_layout.h"
 
 #include <limits.h>
 #include <sys/syscall.h>

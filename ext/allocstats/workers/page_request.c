@@ -1,5 +1,5 @@
-#include "page_request.h"
-#include "shared_page_layout.h"
+#include "workers/page_request.h"
+#include "workers/shared_page_layout.h"
 
 #include <sched.h>
 

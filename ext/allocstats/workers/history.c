@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "history.h"
+#include "workers/history.h"
 
 #include <time.h>
 

@@ -7,7 +7,7 @@
 #ifndef ALLOCSTATS_SEAT_H
 #define ALLOCSTATS_SEAT_H
 
-#include "shared_page.h"
+#include "workers/shared_page.h"
 
 struct slot;
 struct slot_owner;

@@ -2,8 +2,8 @@
 #ifndef ALLOCSTATS_SHARED_PAGE_LAYOUT_H
 #define ALLOCSTATS_SHARED_PAGE_LAYOUT_H
 
-#include "page_request.h"
-#include "seat.h"
+#include "workers/page_request.h"
+#include "workers/seat.h"
 
 #include <stdatomic.h>
 

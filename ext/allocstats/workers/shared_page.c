@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-#include "shared_page.h"
+#include "workers/shared_page.h"
 #include "kernel/numbered_folder.h"
-#include "shared_page_layout.h"
+#include "workers/shared_page_layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
