@@ -49,6 +49,11 @@ class ReportTest < Minitest::Test
     assert_equal report.ledger.rss, report.to_h[:ledger][:layers].values.compact.sum
   end
 
+  def test_memory_and_ledger_are_of_one_pass
+    report = AllocStats.report
+    assert_equal report.memory.rss, report.ledger.rss
+  end
+
   def test_stays_within_a_hundred_columns_under_every_allocator
     TestAllocators.each do |entry|
       next if entry.missing

@@ -46,6 +46,11 @@ module AllocStats
       Reading.new(census: census).ledger
     end
 
+    # @param pass [Hash] by ProcessMemory.pass, of this very moment
+    def self.of(pass)
+      Reading.new(census: false, scan: pass).ledger
+    end
+
     # @param bytes [Hash{Symbol => Integer, nil}] of the layers that this ledger has
     def initialize(rss:, bytes:, reasons:)
       @rss = rss

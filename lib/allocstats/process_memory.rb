@@ -80,8 +80,18 @@ module AllocStats
     def self.read(root: "", process: nil)
       root = Reason.root(root)
       folder = process ? "/proc/#{Integer(process)}" : SELF
-      facts = scan(root, heap_page_bytes, true, folder) || raise(Error, "there is no memory for reading the control group's files")
-      new(facts, Cgroup.new(facts[:cgroup], root: root, process: folder), root: root, process: folder)
+      of(pass(root, folder), root: root, process: folder)
+    end
+
+    # One pass over the mappings, of which this and a Ledger can be made.
+    # @return [Hash] of scan
+    def self.pass(root = "", folder = SELF)
+      scan(root, heap_page_bytes, true, folder) || raise(Error, "there is no memory for reading the control group's files")
+    end
+
+    # @param pass [Hash] by `pass`, with the same root and folder
+    def self.of(pass, root: "", process: SELF)
+      new(pass, Cgroup.new(pass[:cgroup], root: root, process: process), root: root, process: process)
     end
 
     # The size of a page of Ruby's heap; 0 where this Ruby does not tell.

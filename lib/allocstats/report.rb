@@ -13,6 +13,19 @@ module AllocStats
     # The readings of the facade that a report holds, by their names there.
     PARTS = [:allocator, :sample, :memory, :ledger, :private_heap].freeze
 
+    # Where a report has them from. Memory and ledger are of one pass over the mappings: it is read once, and they agree.
+    class Source
+      [:allocator, :sample, :private_heap].each { |part| define_method(part) { AllocStats.public_send(part) } }
+
+      def memory = ProcessMemory.of(pass)
+
+      def ledger = Ledger.of(pass)
+
+      private
+
+      def pass = @pass ||= ProcessMemory.pass
+    end
+
     # When it was taken, as a Time.
     attr_reader :time
     # Facts about the process: pid, command, ruby_version, ruby_platform.
@@ -32,8 +45,8 @@ module AllocStats
       nil
     end
 
-    # source:: answers each of PARTS; anything but AllocStats is for tests
-    def initialize(source = AllocStats)
+    # source:: answers each of PARTS; anything but a Source is for tests
+    def initialize(source = Source.new)
       @time = Time.now
       @process = {pid: Process.pid, command: $PROGRAM_NAME.dup, ruby_version: RUBY_VERSION, ruby_platform: RUBY_PLATFORM}
       @absent = {}

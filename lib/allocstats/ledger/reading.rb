@@ -9,11 +9,12 @@ module AllocStats
       # @return [Ledger]
       attr_reader :ledger
 
-      def initialize(census:)
+      # @param scan [Hash, nil] a pass over the mappings that was made just now; nil: this makes its own
+      def initialize(census:, scan: nil)
         @reasons = {}
         @bytes = {}
         @census = AllocStats.census if census && glibc?
-        @scan = ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
+        @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
         @ruby_heap = RubyHeap.new
         @private_bytes = PrivateHeap.read.total
