@@ -80,17 +80,30 @@ class PackagingTest < Minitest::Test
       require "rbconfig"
       RbConfig::CONFIG["host_os"] = "darwin23"
       require "allocstats"
-      %i[allocator sample private_heap report].each do |name|
+      %i[allocator sample private_heap report purge workers history measure].each do |name|
         AllocStats.public_send(name)
       rescue AllocStats::Unsupported => error
         puts error.message
       end
-      print AllocStats.supported?
+      passed_by = AllocStats::Rack::Middleware.new(->(_) { :the_application }).call({"PATH_INFO" => "/"})
+      endpoint = AllocStats::Rack::Endpoint.new(allow: ->(_) { true })
+      puts endpoint.call({"REQUEST_METHOD" => "GET", "PATH_INFO" => "/health"}).last
+      print [AllocStats.supported?, AllocStats.start, AllocStats.started?, AllocStats.safe_point, AllocStats.thread_bytes, passed_by].inspect
     RUBY
-    *messages, supported = output.lines
-    assert_equal 4, messages.size
+    *messages, quiet = output.lines
+    assert_equal 9, messages.size
     messages.each { |message| assert_match(/darwin23/, message) }
-    assert_equal "false", supported
+    assert_equal "[false, false, false, false, nil, :the_application]", quiet
+  end
+
+  def test_on_another_ruby_it_loads_and_says_so
+    output = gem.ruby(<<~RUBY)
+      Object.send(:remove_const, :RUBY_ENGINE)
+      RUBY_ENGINE = "jruby"
+      require "allocstats"
+      AllocStats.sample rescue print $!.message
+    RUBY
+    assert_match(/CRuby; this Ruby is jruby/, output)
   end
 
   def test_it_exports_its_init_function_and_nothing_else

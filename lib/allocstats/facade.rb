@@ -466,3 +466,5 @@ module AllocStats
     end
   end
 end
+
+AllocStats::Stub.cover(AllocStats) unless AllocStats.supported?

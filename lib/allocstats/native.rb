@@ -7,7 +7,7 @@ module AllocStats
   end
 end
 
-if RbConfig::CONFIG["host_os"].include?("linux")
+if RbConfig::CONFIG["host_os"].include?("linux") && RUBY_ENGINE == "ruby"
   begin
     require "allocstats/allocstats"
   rescue LoadError => error

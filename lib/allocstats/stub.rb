@@ -1,20 +1,37 @@
 # frozen_string_literal: true
 
 module AllocStats
-  # In the extension's place on platforms other than Linux: the gem loads, and whatever is asked of it is Unsupported.
+  # In the extension's place where there is none, on other platforms than Linux and other Rubies than CRuby: the gem loads,
+  # so that one Gemfile serves everybody, and whatever is asked of it is Unsupported. What an application only passes by,
+  # at the end of a request or when its server starts, does nothing and says so.
   module Stub
-    MESSAGE = "allocstats measures Linux processes; this platform is #{RbConfig::CONFIG["host_os"]}"
+    MESSAGE =
+      if RbConfig::CONFIG["host_os"].include?("linux")
+        "allocstats needs the C interface of CRuby; this Ruby is #{RUBY_ENGINE}"
+      else
+        "allocstats measures Linux processes; this platform is #{RbConfig::CONFIG["host_os"]}"
+      end
 
-    FACADE = %i[allocator sample figures census memory ledger private_heap doctor surroundings report tune settings metrics health
-      mallctl mallctl_many mallctls malloc_stats
-      mi_option mi_options mi_option_catalogue mi_stats mi_process_info
-      mallopt mallopts mallopt_catalogue malloc_info mallinfo2 malloc_trim glibc_tunables
-      tcmalloc_property tcmalloc_properties tcmalloc_release_rate tcmalloc_release_free_memory].freeze
+    # What is the same everywhere.
+    ANSWERED = %i[supported? help].freeze
 
-    FACADE.each do |name|
-      define_method(name) { |*, **| raise Unsupported, MESSAGE }
+    # Puts itself before a facade: its methods, and those that the extension would have added.
+    def self.cover(facade)
+      left = facade.singleton_methods(false) - instance_methods - ANSWERED
+      left.each { |name| define_method(name) { |*, **| raise Unsupported, MESSAGE } }
+      facade.singleton_class.prepend(self)
     end
-  end
 
-  singleton_class.prepend(Stub)
+    def safe_point = false
+
+    def thread_bytes = nil
+
+    def start(**) = false
+
+    def stop = false
+
+    def started? = false
+
+    def measure = raise(Unsupported, MESSAGE)
+  end
 end

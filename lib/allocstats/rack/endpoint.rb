@@ -47,6 +47,8 @@ module AllocStats
         return Answer.refusal(404, "not found") unless resource
         return Answer.refusal(405, "method not allowed", "allow" => resource.methods.join(", ")) unless resource.answers?(env["REQUEST_METHOD"])
 
+        return Answer.refusal(501, Stub::MESSAGE) unless AllocStats.supported? || resource.name == :live
+
         send(resource.name, env)
       rescue *FAILURES => error
         tell(env, "no answer could be given", error)
