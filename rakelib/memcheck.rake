@@ -2,8 +2,12 @@
 
 # The Ruby tests under valgrind, which sees what the extension does to memory. Children that the tests start are not
 # followed: they run under allocators of their own, and valgrind would put its malloc in their place. So what runs in
-# children alone is left out: builds, servers, and the start environment, in which valgrind itself is preloaded.
+# children alone is left out: builds, servers, commands, and the start environment, in which valgrind itself is preloaded.
 namespace :memcheck do
+  in_children = %w[build bundle packaging support docs signatures preload private_heap other_process launch elf_file
+    command_\w+ doctor_\w+ fleet page_chromium page_servers rack_server rack_oldest rails_\w+ sidekiq solid_queue
+    workers_servers]
+
   begin
     require "ruby_memcheck"
 
@@ -17,7 +21,7 @@ namespace :memcheck do
       task.description = "Run the Ruby tests in valgrind's memcheck"
       task.libs = %w[lib test]
       task.test_files = FileList["test/**/*_test.rb"]
-        .exclude(%r{^test/(build|packaging|preload|private_heap|rack_server|rails_\w+|support)_test\.rb$})
+        .exclude(%r{^test/(#{in_children.join("|")})_test\.rb$})
     end
     task ruby: :available
   rescue LoadError

@@ -62,7 +62,8 @@ class CommandHelpTest < Minitest::Test
   def test_the_page_is_sound
     have("mandoc")
     output, = Open3.capture2({"LC_ALL" => "C"}, "mandoc", "-T", "lint", PAGE, err: File::NULL)
-    assert_equal "", output
+    said = output.lines.grep_v(/referenced manual not found/) # of pages that this machine may not have
+    assert_empty said
     assert_match(/\AALLOCSTATS\(1\)/, run!("mandoc", "-T", "ascii", PAGE))
   end
 

@@ -19,7 +19,7 @@ class DocsTest < Minitest::Test
   def blocks(*documents, language: nil)
     documents = DOCUMENTS if documents.empty?
     documents.flat_map { |document|
-      File.read("#{ROOT}/#{document}").scan(/^( *)```(\w*)\n(.*?)^\1```$/m).map { |indent, name, text| Block.new(document, name, text.gsub(/^#{indent}/, "")) }
+      File.read("#{ROOT}/#{document}", encoding: "UTF-8").scan(/^( *)```(\w*)\n(.*?)^\1```$/m).map { |indent, name, text| Block.new(document, name, text.gsub(/^#{indent}/, "")) }
     }.select { |block| language.nil? || block.language == language }
   end
 
@@ -45,7 +45,7 @@ class DocsTest < Minitest::Test
   # Every call of the command in a document, as the words behind its name, up to those of the command that it is to run.
   def calls
     DOCUMENTS.flat_map do |document|
-      text = File.read("#{ROOT}/#{document}").gsub(/["\[\],]+\s*/, " ")
+      text = File.read("#{ROOT}/#{document}", encoding: "UTF-8").gsub(/["\[\],]+\s*/, " ")
       text.scan(/\ballocstats ((?:#{AllocStats::Command::LIST.map(&:name).join("|")})\b[^\n`)]*)/).map { |(rest)| [document, rest.split(/ -- | --$|[;|&#]/).first.split] }
     end
   end
