@@ -43,7 +43,7 @@ class RackServerTest < Minitest::Test
 
       assert_equal ["200", nil], [head.code, head.body]
       assert_operator head["content-length"].to_i, :>, 1_000
-      assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator")).then { |answer| [answer.code, answer["allow"]] }
+      assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator", "Content-Type" => "application/json")).then { |answer| [answer.code, answer["allow"]] }
       assert_equal "404", server.get("/allocator/else").code
       assert_equal "403", server.get("/allocator", "X-Forwarded-For" => "127.0.0.1").code
       assert_equal "403", server.get("/allocator", "X_Forwarded_For" => "127.0.0.1").code

@@ -33,7 +33,7 @@ class RailsAppTest < Minitest::Test
       assert_equal ["no-store", "application/json; charset=utf-8"], [got["cache-control"], got["content-type"]]
       assert_equal ["200", nil], [head.code, head.body]
       assert_equal "404", server.get("/allocator/else", RailsApp::KEY).code
-      assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator", RailsApp::KEY)).then { |answer| [answer.code, answer["allow"]] }
+      assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator", RailsApp::KEY.merge("Content-Type" => "application/json"))).then { |answer| [answer.code, answer["allow"]] }
       assert_equal ["401", %({"error":"unauthorized"}\n)], server.get("/allocator").then { |answer| [answer.code, answer.body] }
       assert_equal "200", server.get("/allocator/health").code
     end

@@ -36,24 +36,14 @@ module AllocStats
         Option.new(name: :server_timing, fits: SWITCH_OR_NIL.method(:include?), takes: "true, false, or nil for as config.server_timing")
       ].to_h { |option| [option.name, option.freeze] }.freeze
 
+      # Read, set by `=`, or set to the block that it is given.
       OPTIONS.each_key do |name|
-        define_method(name) { @values[name] }
+        define_method(name) { |&block| block ? set(name, block) : @values[name] }
         define_method(:"#{name}=") { |value| set(name, value) }
       end
 
       def initialize
         @values = OPTIONS.transform_values(&:default)
-      end
-
-      # With a block, who may read; without, what was set.
-      # @yieldparam request [ActionDispatch::Request] anything but nil and false lets it in
-      def authenticate(&block)
-        block ? set(:authenticate, block) : @values[:authenticate]
-      end
-
-      # The same for who may purge and tune.
-      def authenticate_changes(&block)
-        block ? set(:authenticate_changes, block) : @values[:authenticate_changes]
       end
 
       # What AllocStats::Rack::Endpoint is to be built with: what was set of its options, whose defaults are its own.
