@@ -241,7 +241,7 @@ class PreloadTest < Minitest::Test
     app = copied_rails_app
     File.write("#{app}/Rakefile", "require_relative \"config/boot\"\ntask(:which) { require \"allocstats\"; print AllocStats.allocator.name, ARGV }\n")
     environment = PumaServer.environment("#{app}/Gemfile").merge(env(RAILS_ENV: "production"))
-    [["bundle", "exec", "rake", "which", "x=1"], [RbConfig.ruby, "-S", "rake", "which", "x=1"]].each do |command|
+    [["bundle", "exec", "rake", "which", "x=1"], [RbConfig.ruby, "-rbundler/setup", "-S", "rake", "which", "x=1"]].each do |command|
       result = ChildProcess.command(*command, env: environment, chdir: app, bundler: true, check: false)
       assert_equal ["jemalloc[\"which\", \"x=1\"]", ""], [result.stdout, result.stderr]
     end

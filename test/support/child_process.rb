@@ -35,7 +35,8 @@ module ChildProcess
 
   # What a developer has set for the process that runs the tests is not meant for the process under test.
   FOREIGN = /\A(LD_PRELOAD|LD_LIBRARY_PATH|MALLOC_\w+|_RJEM_\w+|JE_\w+|GLIBC_TUNABLES|MIMALLOC_\w+|TCMALLOC_\w+|ALLOCSTATS_\w+)\z/
-  BUNDLER = /\A(RUBYOPT|RUBYLIB|GEM_HOME|GEM_PATH|BUNDLE_\w+|BUNDLER_\w+)\z/
+  # Where the gems are is the same for all.
+  BUNDLER = /\A(RUBYOPT|RUBYLIB|GEM_HOME|GEM_PATH|BUNDLE_(?!PATH\z)\w+|BUNDLER_\w+)\z/
 
   module_function
 

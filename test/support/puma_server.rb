@@ -46,11 +46,11 @@ class PumaServer
     "the gems of #{File.basename(gemfile)} are not installed: #{said[/.*/]}" unless status.success?
   end
 
-  # What the developer, or Bundler, has set for the process that runs the tests is not meant for the server; but where
-  # the gems are is the same for both.
+  # What the developer, or Bundler, has set for the process that runs the tests is not meant for the server. Whatever the
+  # locale of the tests is, configurations are text.
   def self.environment(gemfile)
-    foreign = ENV.keys.grep(Regexp.union(ChildProcess::FOREIGN, ChildProcess::BUNDLER)) - ["BUNDLE_PATH"]
-    foreign.to_h { |name| [name, nil] }.merge("BUNDLE_GEMFILE" => gemfile, "RUBYLIB" => "#{ROOT}/lib")
+    foreign = ENV.keys.grep(Regexp.union(ChildProcess::FOREIGN, ChildProcess::BUNDLER))
+    foreign.to_h { |name| [name, nil] }.merge("BUNDLE_GEMFILE" => gemfile, "RUBYLIB" => "#{ROOT}/lib", "LC_ALL" => "C.UTF-8")
   end
 
   attr_reader :pid, :port
