@@ -52,7 +52,7 @@ class SidekiqTest < Minitest::Test
       RedisServer.run do |url|
         env = {"REDIS_URL" => url, "BUNDLE_GEMFILE" => PumaServer::GEMFILE, "RUBYLIB" => ChildProcess::LIB, "LANG" => "C.UTF-8"}
         push = "Work.perform_async(#{BYTES}); Work.perform_async(0); Work.perform_async(#{BYTES}); Last.perform_async"
-        ChildProcess.command("bundle", "exec", "ruby", "-r./application.rb", "-e", push, env: env, chdir: folder)
+        ChildProcess.command("bundle", "exec", "ruby", "-rbundler/setup", "-r./application.rb", "-e", push, env: env, chdir: folder)
         ChildProcess.command("bundle", "exec", "sidekiq", "-r", "./application.rb", "-c", "1", "-t", "5", allocator: allocator, env: env, chdir: folder, timeout: 60)
       end
     end

@@ -19,7 +19,9 @@ class PumaServer
   ROOT = File.expand_path("../..", __dir__)
   GEMFILE = File.join(ROOT, "Gemfile")
   SECONDS_TO_BOOT = 60
-  SECONDS_TO_STOP = 15
+  # More than the thirty after which Puma kills a worker that does not end: Puma 8.0.2 may wait for ever for a descriptor
+  # that it closes, with and without allocstats (puma/puma#3677).
+  SECONDS_TO_STOP = 45
 
   # Runs Puma over a config.ru with this text.
   #
