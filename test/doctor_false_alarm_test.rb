@@ -24,7 +24,7 @@ class DoctorFalseAlarmTest < Minitest::Test
     Dir.mktmpdir do |folder|
       File.write("#{folder}/Rakefile", "task(:default) { puts AllocStats.doctor.to_s }\nrequire 'allocstats'\n")
       said = ChildProcess.command(RbConfig.ruby, "-I#{ChildProcess::LIB}", "-S", "rake", chdir: folder).stdout
-      assert_match(/\AThis process \(\d+, .*rake\), under glibc [\d.]+, is healthy:\s\d+ checks, nothing found/, said)
+      assert_match(/\AThis process \(\d+, .*rake\), under glibc [\d.]+, is healthy: \d+ checks, nothing found/, said.split.join(" ")) # broken into lines
     end
   end
 
