@@ -96,10 +96,14 @@ module AllocStats
     end
 
     def start
-      @thread = Thread.new { run }
+      @thread = Thread.new do
+        @begun = true
+        run
+      end
       @thread.name = "allocstats"
       @thread.report_on_exception = false
       @thread.thread_variable_set(:fork_safe, true) # Puma warns of threads before a fork that are not
+      wait_for_begin unless @title
     rescue ThreadError => error # there can be no more threads
       tell(error)
       SharedPage.leave_seat
@@ -142,6 +146,15 @@ module AllocStats
     end
 
     private
+
+    # A server may fork at once, and mimalloc 3 has no hook at forks: a lock of its own that a thread which just begins
+    # holds at that moment would never be free again in the child. For a tenth of a second at most.
+    def wait_for_begin
+      100.times do
+        return if @begun
+        sleep 0.001
+      end
+    end
 
     def describe
       allocator = AllocStats.allocator
