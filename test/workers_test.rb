@@ -169,6 +169,29 @@ class WorkersTest < Minitest::Test
     assert_equal [false, true, 3, true], [alive, stale, slots, after]
   end
 
+  def test_one_that_only_begins_is_none_that_is_silent
+    rows, listed, silent = child(<<~RUBY)
+      family(1) do |pids|
+        pids << fork { AllocStats::SharedPage.take_seat(nil); sleep } # as AllocStats.start does before it has reported
+        sleep 0.01 until AllocStats::SharedPage.rows.size == 3
+        workers = AllocStats.workers
+        [AllocStats::SharedPage.rows.size, workers.size, workers.count(&:stale?)]
+      end
+    RUBY
+    assert_equal [3, 2, 0], [rows, listed, silent]
+  end
+
+  def test_one_that_only_begins_knows_itself
+    allocator, rss = child(<<~RUBY)
+      AllocStats::SharedPage.make
+      AllocStats::SharedPage.take_seat(nil)
+      own = AllocStats.workers.own
+      [own.allocator, own.figures[:rss]]
+    RUBY
+    assert_equal "glibc", allocator
+    assert_operator rss, :>, 0
+  end
+
   def test_tuning_reaches_all
     answers, own, refused = child(<<~RUBY)
       family(2) do

@@ -119,16 +119,16 @@ module AllocStats
       SharedPage.leave_seat if !alive? || @thread.kill.join(1)
     end
 
-    # Finds the page, takes a seat in it and says who sits there.
+    # Finds the page, takes a seat in it and says who sits there. With the first tick the others see it, and may ask.
     def connect
       role = Role.of(@name = Role.title)
       master = role&.master
       master ? SharedPage.find(master) : SharedPage.make
+      @answered = SharedPage.newest_request
       SharedPage.take_seat(role&.index)
       describe
       SharedPage.name_seat(role&.index, role&.name)
       SharedPage.tick
-      @answered = SharedPage.newest_request
     end
 
     # Started again while it runs: from now on at this interval, and without waiting for what a child may become.

@@ -24,7 +24,8 @@ module AllocStats
     # Of this process, read now: without a sampler there is nobody else to tell of.
     # @param slow [Boolean] whether what the sampler has not read yet is read now
     def self.here(row = nil, slow: true)
-      row ||= {slot: nil, identity: nil, pid: Process.pid, alive: true, samples: 0}.merge(identification, purged, reported_at: Time.now.to_f)
+      row ||= {slot: nil, identity: nil, pid: Process.pid, alive: true, samples: 0}.merge(purged, reported_at: Time.now.to_f)
+      row = row.merge(identification) unless row[:allocator]
       sample = AllocStats.sample
       figures = row[:figures]&.slice(:pss, :uss, :swap) || (slow ? SharedPage.slow_figures : {pss: nil, uss: nil, swap: nil})
       new(row.merge(figures: {**sample.to_h, live: sample.live, kept: sample.kept, **figures}), own: true)

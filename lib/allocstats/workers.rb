@@ -24,11 +24,16 @@ module AllocStats
     # @param slow [Boolean] whether this process's PSS, USS and swap are read now where no sampler runs: milliseconds,
     #   growing with the resident set
     def self.read(slow: true)
-      rows = SharedPage.rows
       own = SharedPage.own_row
       return new([Worker.here(own, slow: slow)], shared: false) unless own && own[:slot]
+      rows = SharedPage.rows.reject { |row| joining?(row) && row[:slot] != own[:slot] }
       new(rows.map { |row| (row[:slot] == own[:slot]) ? Worker.here(own, slow: slow) : Worker.new(row) }, shared: true)
     end
+
+    # Whether it has a seat, and has said nothing from there yet: it will in a moment, and is not one that stopped.
+    def self.joining?(row) = row[:alive] && row[:samples] == 0
+
+    private_class_method :joining?
 
     # @param workers [Array<Worker>]
     # @param shared [Boolean] whether they come from a shared page

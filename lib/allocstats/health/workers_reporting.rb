@@ -23,7 +23,7 @@ module AllocStats
         "Of #{all.size}, #{silent.map { |worker| "#{worker.index} (pid #{worker.pid}, #{why(worker)})" }.join(", ")} no longer report"
       end
 
-      # One that was killed while it wrote, or has only just begun, has no report at all.
+      # One that was stopped while it wrote has no report that could be read.
       def why(worker)
         return "dead" unless worker.alive?
         worker.age ? "silent for #{worker.age.round} s" : "without a report"
