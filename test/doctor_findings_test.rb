@@ -91,6 +91,7 @@ class DoctorFindingsTest < Minitest::Test
     kept = {bytes: 100 * MIB, live: 20 * MIB, rss: 150 * MIB, source: "measured"}
     demand = {name: "page_commit_on_demand", source: "MIMALLOC_PAGE_COMMIT_ON_DEMAND", allocator: :mimalloc, asked: "1", state: :in_force}
     small = {name: "arena_max_object_size", source: "MIMALLOC_ARENA_MAX_OBJECT_SIZE", allocator: :mimalloc, asked: "64KiB", state: :in_force}
+    hasty = [{parent: 17, child: 20, thread: "puma plgn bg 0"}]
     threads = {name: "max_background_threads", source: "MALLOC_CONF", allocator: :jemalloc, asked: "4", state: :in_force}
     {
       [allocator(:mimalloc, "3.6.0"), {settings: [demand, small]}] => [:known_fault],
@@ -104,6 +105,13 @@ class DoctorFindingsTest < Minitest::Test
       [allocator(:mimalloc, "2.2.4"), {kept: kept}] => [:memory_kept],
       [allocator(:mimalloc, "3.1.3"), {kept: kept}] => [:known_fault],
       [allocator(:mimalloc, "3.1.4"), {kept: kept}] => [:memory_kept],
+      [allocator(:mimalloc, "3.6.0"), {hasty_forks: hasty}] => [:known_fault],
+      [allocator(:mimalloc, "3.3.0"), {hasty_forks: hasty}] => [:known_fault],
+      [allocator(:mimalloc, "3.6.0"), {hasty_forks: hasty, kept: kept}] => [:memory_kept, :known_fault],
+      [allocator(:mimalloc, "3.6.0"), {hasty_forks: []}] => [],
+      [allocator(:mimalloc, "3.6.1"), {hasty_forks: hasty}] => [],
+      [allocator(:mimalloc, "3.2.8"), {hasty_forks: hasty}] => [],
+      [allocator(:jemalloc, "5.3.0"), {hasty_forks: hasty}] => [],
       [allocator(:mimalloc), {kept: kept}] => [:memory_kept],
       [allocator(:jemalloc, "5.3.0-1-gdeadbeef"), {kept: kept}] => [:memory_kept]
     }.each { |(running, facts), expected| assert_equal expected, names(facts.merge(allocator: running)), [running, facts].inspect }

@@ -31,6 +31,16 @@ module AllocStats
       )
     end
 
+    # The one of this name, of which somebody says that it should run.
+    # @param name [Symbol, String, nil]
+    # @return [Symbol, nil] nil for nil
+    # @raise [UnknownName]
+    def self.named(name)
+      return if name.nil?
+      names = known - [:unknown]
+      names.find { |each| each.name == name.to_s } or raise UnknownName.among("allocator", name, names)
+    end
+
     # A path is bytes, and need not be text in this locale.
     def self.readable(ownership)
       ownership[:objects].each { |object| object[:path] = object[:path].scrub }
@@ -151,9 +161,6 @@ module AllocStats
       end
     end
 
-    def list(names)
-      names = names.map(&:to_s)
-      (names.size > 1) ? "#{names[0..-2].join(", ")} and #{names.last}" : names.first.to_s
-    end
+    def list(names) = Formats.listed(names)
   end
 end

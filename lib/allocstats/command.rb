@@ -24,6 +24,7 @@ module AllocStats
     ].each(&:freeze).freeze
 
     LIST.each { |entry| autoload entry.constant, "allocstats/command/#{entry.name}" }
+    autoload :Pid, "allocstats/command/pid"
     autoload :Remote, "allocstats/command/remote"
     autoload :Signals, "allocstats/command/signals"
 

@@ -13,6 +13,7 @@ module AllocStats
     autoload :Expectation, "allocstats/doctor/expectation"
     autoload :Finding, "allocstats/doctor/finding"
     autoload :Findings, "allocstats/doctor/findings"
+    autoload :Forks, "allocstats/doctor/forks"
     autoload :Growth, "allocstats/doctor/growth"
     autoload :Processors, "allocstats/doctor/processors"
     autoload :Subject, "allocstats/doctor/subject"
@@ -27,7 +28,7 @@ module AllocStats
     # @return [Diagnosis]
     # @raise [InvalidValue, UnknownName]
     def diagnose(pid: nil, expect: nil, wait: nil, purge: false)
-      options = {expect: known(expect), wait: seconds(wait), purge: purge}
+      options = {expect: Allocator.named(expect), wait: seconds(wait), purge: purge}
       return examine(Subject::ThisProcess.new(**options)) unless pid && pid != Process.pid
       raise InvalidValue, "only a process itself can purge: purge: is for this process, not for #{pid.inspect[0, 80]}" if purge
       examine(Subject::Outside.new(pid, **options))
@@ -38,19 +39,13 @@ module AllocStats
     def examine(subject)
       others, checked = Findings.all.partition { |finding| finding.unseen?(subject) }
       found = checked.select { |finding| finding.supported?(subject) }.to_h { |finding| [finding, finding.examine(subject)] }.compact
-      explained = found.keys.flat_map(&:explained)
+      explained = found.flat_map { |examination, finding| examination.explained_by(finding) }
       Diagnosis.new(
         subject: subject.title, allocator: subject.allocator&.fetch(:title),
         findings: found.values.reject { |finding| explained.include?(finding.name) },
         checked: checked.map(&:finding_name),
         unseen: others.to_h { |finding| [finding.finding_name, finding.missing(subject).values.compact.first] }
       )
-    end
-
-    # @return [Symbol, nil]
-    def known(name)
-      return if name.nil?
-      Allocator.known.find { |each| each.name == name.to_s } or raise UnknownName.among("allocator", name, Allocator.known)
     end
 
     def seconds(wait)

@@ -25,5 +25,11 @@ module AllocStats
 
     # The same as part of a line: what comes from outside must neither steer the terminal nor break the page.
     def self.line(text) = utf8(text).gsub(/[[:cntrl:]]/, "?")
+
+    # "low_memory, balanced and throughput"; "" for none.
+    def self.listed(names)
+      *most, last = names.map(&:to_s)
+      most.empty? ? last.to_s : "#{most.join(", ")} and #{last}"
+    end
   end
 end

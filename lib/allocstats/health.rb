@@ -83,7 +83,7 @@ module AllocStats
 
     # The members of application/health+json: "checks" has a list for each name, as that form has it.
     def to_h
-      at = time.getutc.strftime("%Y-%m-%dT%H:%M:%S.%LZ")
+      at = Formats::Json.time(time)
       {
         status: status, version: VERSION, releaseId: AllocStats::VERSION, serviceId: Process.pid.to_s,
         description: "memory and allocator of #{$PROGRAM_NAME}",

@@ -41,14 +41,14 @@ module AllocStats
       since(seconds).map { |time, rss, live, kept| Point.new(Time.at(time), rss, live, kept) }
     end
 
-    # By how much the resident set grows: the slope of a line through its points that a single peak does not bend (the
-    # median of the slopes between each two, Theil and Sen's).
+    # By how much the resident set grows: the slope of a line through its points that a single peak does not bend (see
+    # Statistics.slope).
     # @return [Float, nil] bytes an hour, negative where it shrinks; nil where there are fewer than FEWEST_POINTS points,
     #   or they lie closer together than a tenth of `seconds`
     def growth(seconds: 3600)
       rows = since(seconds).select { |_, rss| rss }
       return if rows.size < FEWEST_POINTS || rows.last[0] - rows.first[0] < seconds * LEAST_SHARE
-      median(thin(rows).combination(2).map { |(t1, rss1), (t2, rss2)| (rss2 - rss1) / (t2 - t1) if t2 > t1 }.compact)&.*(3600)
+      Statistics.slope(thin(rows).map { |row| row.first(2) })&.*(3600)
     end
 
     def empty? = @rows.empty?
@@ -76,13 +76,6 @@ module AllocStats
     def thin(rows)
       return rows if rows.size <= MOST_POINTS
       Array.new(MOST_POINTS) { |i| rows[i * (rows.size - 1) / (MOST_POINTS - 1)] }
-    end
-
-    def median(values)
-      return if values.empty?
-      sorted = values.sort
-      middle = sorted.size / 2
-      sorted.size.odd? ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2.0
     end
   end
 end

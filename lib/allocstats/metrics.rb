@@ -59,9 +59,9 @@ module AllocStats
 
     # @param reading [Reading] where the figures come from
     def initialize(reading = Reading.new)
-      begun = now
+      begun = Clock.now
       samples = Metrics.families.map { |family| family.samples(reading) }
-      @seconds = now - begun
+      @seconds = Clock.now - begun
       @families = Metrics.families.zip(samples).map { |family, each| [family, family.equal?(Catalogue::COST) ? cost : each] }
       @families.reject! { |_, each| each.empty? }
       freeze
@@ -86,7 +86,5 @@ module AllocStats
     private
 
     def cost = [Sample.new([], @seconds)]
-
-    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 end

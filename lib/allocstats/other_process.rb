@@ -33,6 +33,7 @@ module AllocStats
     def initialize(pid)
       raise InvalidValue, "a process has a number above 0, not #{pid.inspect[0, 80]}" unless pid.is_a?(Integer) && pid.positive?
       @pid = pid
+      @files = ProcessFolder.new(folder)
       @started = start_time
       refresh
     end
@@ -77,19 +78,13 @@ module AllocStats
     end
 
     # The lines of /proc/<pid>/status: {"VmHWM" => "13640 kB", ...}
-    def status
-      read("status").lines(chomp: true).to_h { |line| line.split(/:\s*/, 2) }
-    end
+    def status = looking { @files.status }
 
     # The most bytes that were ever resident; nil where the kernel does not say.
-    def peak
-      status["VmHWM"]&.then { |text| Integer(text[/\A\d+/]) * 1024 }
-    end
+    def peak = looking { @files.peak }
 
     # How its threads call themselves, and how many do: {"ruby" => 6, "jemalloc_bg_thd" => 1}
-    def thread_names
-      Dir.glob("#{folder}/task/*/comm").filter_map { |path| thread_name(path) }.tally
-    end
+    def thread_names = @files.thread_names
 
     # Its mappings, and what can be told from them.
     # @return [Maps]
@@ -127,19 +122,14 @@ module AllocStats
 
     def folder = "/proc/#{pid}"
 
-    def read(file)
-      File.binread("#{folder}/#{file}")
+    def read(file) = looking { @files.read(file) }
+
+    def looking
+      yield
     rescue Errno::ENOENT, Errno::ESRCH
       raise gone
     rescue Errno::EACCES, Errno::EPERM
       raise not_permitted
-    end
-
-    # A thread can end while they are listed.
-    def thread_name(path)
-      Formats.utf8(File.binread(path).chomp)
-    rescue SystemCallError
-      nil
     end
 
     def links_to(path)
@@ -147,11 +137,10 @@ module AllocStats
         .map { |link| File.join(File.dirname(path), File.basename(link)) }
     end
 
-    # In ticks since the machine started, the twenty-second field; the second is a name in brackets that may hold anything.
     def start_time
-      state, *rest = read("stat")[/.*\) (.*)/mn, 1].split
-      raise Gone, "process #{pid} has ended, and its parent has not asked for it yet" if STATES_OF_THE_DEAD.include?(state)
-      Integer(rest.fetch(18))
+      stat = looking { @files.stat }
+      raise Gone, "process #{pid} has ended, and its parent has not asked for it yet" if STATES_OF_THE_DEAD.include?(stat.state)
+      stat.start_time
     end
 
     def demand_same

@@ -46,8 +46,19 @@ module AllocStats
     # The folder of this process, below the root.
     SELF = "/proc/self"
 
-    # The limit that binds: bytes, and a sentence that says where it stands.
-    Limit = Struct.new(:bytes, :source)
+    # A limit: bytes, and words that say where it stands.
+    Limit = Struct.new(:bytes, :source) do
+      # The one that binds: the smallest of the control groups' limits and the machine's memory.
+      # @param cgroup [Cgroup]
+      # @param machine [Integer, nil] bytes of MemTotal in `root`/proc/meminfo
+      # @return [Limit, nil] nil where neither is known
+      def self.smallest(cgroup, machine, root: "")
+        found = []
+        found << new(machine, "the machine's memory: MemTotal of #{root}/proc/meminfo") if machine
+        found << new(cgroup.limit, cgroup.limit_source) if cgroup.limit
+        found.min_by(&:bytes)
+      end
+    end
 
     # Resident bytes, shared pages included.
     attr_reader :rss
@@ -174,10 +185,7 @@ module AllocStats
     end
 
     def find_limit(machine, reading)
-      found = []
-      found << Limit.new(machine, "the machine's memory: MemTotal of #{@root}/proc/meminfo") if machine
-      found << Limit.new(cgroup.limit, cgroup.limit_source) if cgroup.limit
-      found.min_by(&:bytes) || absent(:limit, [cgroup.reasons[:limit], Reason.of("#{@root}/proc/meminfo", reading)].compact.join("; "))
+      Limit.smallest(cgroup, machine, root: @root) || absent(:limit, [cgroup.reasons[:limit], Reason.of("#{@root}/proc/meminfo", reading)].compact.join("; "))
     end
   end
 end

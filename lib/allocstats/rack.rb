@@ -17,13 +17,12 @@ module AllocStats
     autoload :Middleware, "allocstats/rack/middleware"
     autoload :Overview, "allocstats/rack/overview"
     autoload :Page, "allocstats/rack/page"
+    autoload :Path, "allocstats/rack/path"
     autoload :Readings, "allocstats/rack/readings"
     autoload :Request, "allocstats/rack/request"
     autoload :Router, "allocstats/rack/router"
     autoload :SameOrigin, "allocstats/rack/same_origin"
     autoload :ServerTiming, "allocstats/rack/server_timing"
-    autoload :ServerTiming, "allocstats/rack/server_timing"
-    autoload :SharedReading, "allocstats/rack/shared_reading"
     autoload :Token, "allocstats/rack/token"
   end
 end

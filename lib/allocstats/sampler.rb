@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+# Not when the thread first asks for the time: a server may fork at that moment.
+require_relative "clock"
+
 module AllocStats
   # The thread that keeps the history, tells the other workers of a server what this one is like, and does what is asked
   # of all of them. AllocStats.start and .stop are its switch.
@@ -164,16 +167,16 @@ module AllocStats
     def run
       settle or return
       connect unless SharedPage.seated?
-      ticked = now
+      ticked = Clock.now
       loop do
         bell = SharedPage.bell
         answer_requests
-        if now >= ticked + @interval
+        if Clock.now >= ticked + @interval
           tick
-          ticked = [ticked + @interval, now - @interval].max # without a drift, and without catching up
+          ticked = [ticked + @interval, Clock.now - @interval].max # without a drift, and without catching up
         end
         tick_slowly
-        SharedPage.wait(bell, ticked + @interval - now)
+        SharedPage.wait(bell, ticked + @interval - Clock.now)
       end
     rescue *FAILURES => error
       tell(error)
@@ -188,12 +191,12 @@ module AllocStats
     # In a child: waits until it is something of its own. Whether it is.
     def settle
       return true unless @title
-      born, pause, server = now, FIRST_LOOK, Role.of(@title)
+      born, pause, server = Clock.now, FIRST_LOOK, Role.of(@title)
       loop do
         sleep pause
         return true if SharedPage.seated? # AllocStats.start was called meanwhile
-        return true if server ? renamed? : now >= born + SETTLING
-        return false if now > born + PATIENCE
+        return true if server ? renamed? : Clock.now >= born + SETTLING
+        return false if Clock.now > born + PATIENCE
         pause *= 2
       end
     end
@@ -216,8 +219,8 @@ module AllocStats
     end
 
     def tick_slowly
-      return if @slow_at && now < @slow_at
-      @slow_at = now + [SLOW_INTERVAL, @interval].max
+      return if @slow_at && Clock.now < @slow_at
+      @slow_at = Clock.now + [SLOW_INTERVAL, @interval].max
       SharedPage.tick_slowly
     end
 
@@ -228,7 +231,5 @@ module AllocStats
       @answered = number
       SharedPage.answer(number, *Errand.run(kind, text)) unless own || number.nil?
     end
-
-    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 end

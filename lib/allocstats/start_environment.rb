@@ -66,9 +66,8 @@ module AllocStats
       list
     end
 
-    # The fourth field of stat; the second is a name in brackets that may hold anything.
     def parent_of(pid)
-      File.binread("#{@root}/#{pid}/stat")[/.*\) \S (\d+) /mn, 1]&.to_i
+      ProcessFolder.new("#{@root}/#{pid}").stat.parent
     rescue SystemCallError
       nil
     end

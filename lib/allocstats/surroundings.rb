@@ -2,13 +2,13 @@
 
 module AllocStats
   # What lies around malloc and decides how it does, as far as it is cheap to find out: what was to be preloaded and what
-  # was asked for, threads and arenas, what the machine does with huge pages, promises and processors. AllocStats.doctor
+  # was asked for, threads, forks and arenas, what the machine does with huge pages, promises and processors. AllocStats.doctor
   # judges it; the endpoint tells it, so that the doctor can judge from afar.
   #
   # Each is one of Doctor::Subject::FACTS, and nil where it cannot be seen or there is nothing of the kind: `reasons` says
   # which. Of the environment there is nothing in it but what is meant for an allocator.
   class Surroundings
-    NAMES = %i[expected preloads peak threads background_threads arenas huge_pages overcommit processors].freeze
+    NAMES = %i[expected preloads peak threads hasty_forks background_threads arenas huge_pages overcommit processors].freeze
 
     # @return [Surroundings]
     def self.read

@@ -37,13 +37,7 @@ module AllocStats
       # @raise [Unsupported]
       def language
         languages[Allocator.bound_name] or
-          raise Unsupported, "#{OwnLanguage.title} has nothing that can be tuned; #{listed(languages.keys)} have"
-      end
-
-      # "low_memory, balanced and throughput"
-      def listed(names)
-        names = names.map(&:to_s)
-        (names.size > 1) ? "#{names[0..-2].join(", ")} and #{names.last}" : names.first.to_s
+          raise Unsupported, "#{OwnLanguage.title} has nothing that can be tuned; #{Formats.listed(languages.keys)} have"
       end
 
       private
@@ -56,7 +50,7 @@ module AllocStats
       def stranger(text)
         owner, = languages.find { |_, other| other != language && other.known?(text) }
         return UnknownName.among("option of #{Allocator.bound_name}", text, language.names) unless owner
-        Unsupported.new("#{text} is an option of #{owner}, and #{OwnLanguage.title} runs this process; its own are #{listed(language.usual)}")
+        Unsupported.new("#{text} is an option of #{owner}, and #{OwnLanguage.title} runs this process; its own are #{Formats.listed(language.usual)}")
       end
     end
 
@@ -66,7 +60,7 @@ module AllocStats
       @profile = Profiles.name_of(profile) if profile
       @wanted = @profile ? from_profile(options) : {}
       options.each { |name, value| want(Tuner.option(name), value) }
-      raise InvalidValue, "tune takes a profile (#{Tuner.listed(Profiles::NAMES)}), options by name, or both" if @wanted.empty?
+      raise InvalidValue, "tune takes a profile (#{Formats.listed(Profiles::NAMES)}), options by name, or both" if @wanted.empty?
       @failed = {}
     end
 

@@ -162,7 +162,7 @@ static void *read_slow_figures(void *data) {
 	struct mapping_figures whole;
 	uint64_t clean, dirty;
 	*slow = (struct slow_figures){HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
-	if (smaps_rollup_read("", "/proc/self", &whole).status != STATUS_OK) return NULL;
+	if (smaps_rollup_read("", PROC_SELF, &whole).status != STATUS_OK) return NULL;
 	mapping_figure(&whole, MAPPING_FIGURE_pss, &slow->pss);
 	mapping_figure(&whole, MAPPING_FIGURE_swap, &slow->swap);
 	if (mapping_figure(&whole, MAPPING_FIGURE_private_clean, &clean) &&
@@ -227,7 +227,8 @@ static VALUE page_bell(VALUE self) {
 
 /*
  * wait(bell, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread. A
- * thread in here holds no lock of the allocator, and goes on with the GVL only: rb_purge.c knows it by its name.
+ * thread in here holds no lock of the allocator, and goes on with the GVL only: a purge may have it give back what is
+ * kept for it. waits_in_ruby (rb_purge.c) knows that by the name of this method, "wait", which is in its list.
  */
 static VALUE page_wait(VALUE self, VALUE bell, VALUE seconds) {
 	demand_seat();

@@ -23,7 +23,6 @@ module AllocStats
       autoload :PublishedResult, "allocstats/command/bench/published_result"
       autoload :RunningServer, "allocstats/command/bench/running_server"
       autoload :StartedServer, "allocstats/command/bench/started_server"
-      autoload :Statistics, "allocstats/command/bench/statistics"
       autoload :Turns, "allocstats/command/bench/turns"
 
       HELP = <<~TEXT

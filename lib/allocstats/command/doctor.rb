@@ -21,13 +21,9 @@ module AllocStats
         return @stdout.puts(parser.help) || 0 if @options[:help]
         raise Unsupported, Stub::MESSAGE unless AllocStats.supported?
         refuse_contradictions
-        diagnosis = @options[:url] ? of_endpoint : AllocStats::Doctor.examine(local)
+        diagnosis = @options[:url] ? of_endpoint : Pid.looking { AllocStats::Doctor.examine(local) }
         @stdout.write(@options[:json] ? Formats::Json.generate(diagnosis) : text(diagnosis))
         diagnosis.status
-      rescue OtherProcess::NotPermitted => error
-        raise Failure.new(error.message, status: NOT_PERMITTED)
-      rescue OtherProcess::Gone => error
-        raise Failure.new(error.message, status: NOT_FOUND)
       rescue Unsupported => error
         raise Failure.new(error.message, status: UNAVAILABLE)
       rescue Error => error
@@ -68,7 +64,7 @@ module AllocStats
       end
 
       def options
-        {expect: AllocStats::Doctor.known(@options[:expect]), wait: AllocStats::Doctor.seconds(@options[:wait]), purge: @options[:purge] || false}
+        {expect: Allocator.named(@options[:expect]), wait: AllocStats::Doctor.seconds(@options[:wait]), purge: @options[:purge] || false}
       end
 
       def local

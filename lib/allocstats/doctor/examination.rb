@@ -24,9 +24,12 @@ module AllocStats
 
         def explained = @explained || []
 
+        # Those of them that follow of this finding.
+        def explained_by(_finding) = explained
+
         # :memory_kept
         def finding_name
-          @finding_name ||= name[/\w+\z/].gsub(/(?<=[a-z])(?=[A-Z])/, "_").downcase.to_sym
+          @finding_name ||= Findings.name_of(name[/\w+\z/])
         end
 
         # Whether the facts are there.
@@ -64,11 +67,11 @@ module AllocStats
         Finding.new(name: self.class.finding_name, severity: severity, summary: summary, evidence: evidence.compact.freeze, cost: cost, remedy: remedy).freeze
       end
 
-      def bytes(count) = Formats::Units.bytes(count).strip
+      def bytes(count) = Formats::Units.inline_bytes(count)
 
-      def percent(part, whole) = Formats::Units.percent(part, whole).strip
+      def percent(part, whole) = Formats::Units.inline_percent(part, whole)
 
-      def list(names) = Tuner.listed(names)
+      def list(names) = Formats.listed(names)
 
       # "jemalloc 5.3.0"
       def title = allocator[:title]

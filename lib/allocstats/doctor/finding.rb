@@ -6,7 +6,7 @@ module AllocStats
     #
     # - `name` (Symbol) of the finding, the same each time
     # - `severity` (Symbol) :wrong, where something that was asked for is not in effect or the process is about to be
-    #   killed; :warning, where it costs memory or will
+    #   killed; :warning, where it costs memory or will, or may make a forked child hang
     # - `summary` (String) one sentence
     # - `evidence` (Array<String>) what was seen, with the figures as they were measured
     # - `cost` (Integer or nil) bytes that it takes; nil where that was not measured

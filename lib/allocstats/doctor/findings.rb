@@ -11,7 +11,12 @@ module AllocStats
         Peak UnknownAllocator UnusedAllocator SettingsWithoutEffect PreloadScrubbed
       ].freeze
 
-      LIST.each { |constant| autoload constant, "allocstats/doctor/findings/#{constant.name.gsub(/(?<=[a-z])(?=[A-Z])/, "_").downcase}" }
+      # What the class of this name finds, and its file: "MemoryKept" is :memory_kept.
+      # @param constant [Symbol, String]
+      # @return [Symbol]
+      def self.name_of(constant) = constant.to_s.gsub(/(?<=[a-z])(?=[A-Z])/, "_").downcase.to_sym
+
+      LIST.each { |constant| autoload constant, "allocstats/doctor/findings/#{name_of(constant)}" }
 
       module_function
 

@@ -61,7 +61,7 @@ module AllocStats
 
       def evidence
         lines = @steps.keys.select { |figure| known?(figure) }.map { |figure|
-          "#{NAMES.fetch(figure)}: #{@steps[figure].map { |step| Formats::Units.bytes(step).strip }.join(", then ")}"
+          "#{NAMES.fetch(figure)}: #{@steps[figure].map { |step| Formats::Units.inline_bytes(step) }.join(", then ")}"
         }
         ["these are #{@source}", *lines]
       end

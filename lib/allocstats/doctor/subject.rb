@@ -28,6 +28,7 @@ module AllocStats
         kept: "what malloc keeps and nobody uses: {bytes:, live:, rss:, source:}; live is nil where not counted",
         peak: "the most that was ever resident",
         threads: "how the threads call themselves: {name => count}",
+        hasty_forks: "forks at whose very moment a thread of the parent was beginning: [{parent:, child:, thread:}]",
         background_threads: "whether jemalloc was told to have threads of its own",
         arenas: "glibc's arenas: {count:, free:}; free are bytes kept in those beside the main one, nil where not told",
         huge_pages: "transparent huge pages: {mode:, allowed:}",

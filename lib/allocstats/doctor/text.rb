@@ -30,7 +30,7 @@ module AllocStats
 
       # Where the sentence does not say it already.
       def cost(finding)
-        bytes = finding.cost && Formats::Units.bytes(finding.cost).strip
+        bytes = finding.cost && Formats::Units.inline_bytes(finding.cost)
         " It costs #{bytes}." if bytes && !finding.summary.include?(bytes)
       end
 

@@ -14,6 +14,9 @@ module AllocStats
         "#{::JSON.pretty_generate(plain(value.to_h))}\n"
       end
 
+      # A Time as documents have it: "2026-01-02T03:04:05.250Z".
+      def time(value) = value.getutc.strftime("%Y-%m-%dT%H:%M:%S.%LZ")
+
       # Only what JSON knows.
       def plain(value)
         case value
@@ -21,7 +24,7 @@ module AllocStats
         when Float then value.finite? ? value : nil
         when Hash then value.to_h { |key, each| [Formats.utf8(key), plain(each)] }
         when Array then value.map { |each| plain(each) }
-        when Time then value.getutc.strftime("%Y-%m-%dT%H:%M:%S.%LZ")
+        when Time then time(value)
         else Formats.utf8(value)
         end
       end

@@ -47,7 +47,7 @@ module AllocStats
         [:pass, waiting]
       end
 
-      def bytes(count) = Formats::Units.bytes(count).strip.squeeze(" ")
+      def bytes(count) = Formats::Units.inline_bytes(count)
     end
   end
 end

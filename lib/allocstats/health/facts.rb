@@ -5,9 +5,6 @@ module AllocStats
     # What the checks look at, each thing read once, when the first of them asks. None of it is /proc/self/smaps, so that
     # a probe each second costs the process nothing it would notice.
     class Facts
-      # What a limit is, and where it stands.
-      Limit = ProcessMemory::Limit
-
       # How long what is known of the allocator is good for: it does not change but when a library is loaded, and finding
       # it out takes half a millisecond, more where many are.
       SECONDS = 60
@@ -16,7 +13,7 @@ module AllocStats
       # @return [Allocator]
       def self.allocator
         pid, at, allocator = @known
-        now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        now = Clock.now
         return allocator if pid == Process.pid && now - at < SECONDS
         AllocStats.allocator.tap { |found| @known = [Process.pid, now, found] }
       end
@@ -34,11 +31,9 @@ module AllocStats
       # @return [Cgroup]
       def cgroup = @cgroup ||= Cgroup.read(root: @root)
 
-      # The smallest there is: a control group's, or the machine's memory.
+      # The one that binds.
       # @return [ProcessMemory::Limit, nil]
-      def limit
-        @limit ||= [(Limit.new(cgroup.limit, cgroup.limit_source) if cgroup.limit), machine].compact.min_by(&:bytes)
-      end
+      def limit = @limit ||= ProcessMemory::Limit.smallest(cgroup, machine, root: @root)
 
       # This process and its siblings.
       # @return [Workers]
@@ -50,9 +45,9 @@ module AllocStats
 
       private
 
+      # Bytes.
       def machine
-        kib = File.read("#{@root}/proc/meminfo")[/^MemTotal:\s+(\d+) kB$/, 1]
-        Limit.new(kib.to_i * 1024, "the machine's memory: MemTotal of #{@root}/proc/meminfo") if kib
+        File.read("#{@root}/proc/meminfo")[/^MemTotal:\s+(\d+) kB$/, 1]&.then { |kib| kib.to_i * 1024 }
       rescue SystemCallError
         nil
       end

@@ -46,8 +46,6 @@ module AllocStats
       # Over which the kernel averages pressure.
       WINDOWS = {10 => :avg10, 60 => :avg60, 300 => :avg300}.freeze
 
-      ALLOCATORS = [:glibc, :jemalloc, :mimalloc, :tcmalloc, :musl].freeze
-
       # The allocator that is to own all of malloc, or nil.
       # @return [Symbol, nil]
       attr_reader :expect
@@ -61,7 +59,7 @@ module AllocStats
         unknown = given.keys.find { |name| !TABLE.key?(name) }
         raise UnknownName.among("option of the health check", unknown, [:expect, *CHECKS.keys]) if unknown
 
-        @expect = allocator_named(expect)
+        @expect = Allocator.named(expect) if AllocStats.supported? # elsewhere there is none, and the application is configured alike
         @limits = TABLE.to_h { |name, levels| [name, checked(name, levels, given.fetch(name, {}))] }.freeze
         @checks = CHECKS.keys.select { |name| (name == :allocator) ? allocator : @limits[name] }.freeze
         freeze
@@ -71,11 +69,6 @@ module AllocStats
       def of(check, level) = @limits.fetch(check)&.fetch(level)
 
       private
-
-      def allocator_named(name)
-        return if name.nil?
-        ALLOCATORS.find { |known| known == name || known.name == name } or raise UnknownName.among("allocator", name, ALLOCATORS)
-      end
 
       # @return [Hash{Symbol => Limit, nil}, nil] nil for a check that is switched off
       def checked(name, levels, given)

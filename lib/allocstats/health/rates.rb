@@ -23,7 +23,7 @@ module AllocStats
         return draw(worker.history, seconds) unless worker.identity
         key = [worker.identity, seconds]
         drawn, rate = @mutex.synchronize { @lines[key] }
-        return rate if drawn && now - drawn < SECONDS
+        return rate if drawn && Clock.now - drawn < SECONDS
         draw(worker.history, seconds).tap { |line| keep(key, line) }
       end
 
@@ -36,14 +36,12 @@ module AllocStats
       # Without those of workers that nobody has asked for since.
       def keep(key, line)
         @mutex.synchronize do
-          @lines.delete_if { |_, (drawn)| now - drawn >= SECONDS }
-          @lines[key] = [now, line]
+          @lines.delete_if { |_, (drawn)| Clock.now - drawn >= SECONDS }
+          @lines[key] = [Clock.now, line]
         end
       end
 
-      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-
-      private_class_method :draw, :keep, :now
+      private_class_method :draw, :keep
     end
   end
 end

@@ -18,7 +18,7 @@ module AllocStats
           own
           next @seen.delete(key) && nil unless reached
 
-          moment = now
+          moment = Clock.now
           known = reached.is_a?(Time) ? moment - (Time.now - reached) : moment
           moment - (@seen[key] = [@seen.fetch(key, moment), known].min)
         end
@@ -32,9 +32,7 @@ module AllocStats
         @seen = {}
       end
 
-      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-
-      private_class_method :own, :now
+      private_class_method :own
     end
   end
 end

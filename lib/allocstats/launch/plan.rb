@@ -76,7 +76,7 @@ module AllocStats
       end
 
       def other_versions(name, version, libraries)
-        "#{name} #{version} is not on this machine: there is #{Tuner.listed(libraries.map { |library| "#{library.version} (#{library.path})" })}; #{bundle(name)}"
+        "#{name} #{version} is not on this machine: there is #{Formats.listed(libraries.map { |library| "#{library.version} (#{library.path})" })}; #{bundle(name)}"
       end
 
       def absent(name)

@@ -28,12 +28,13 @@ module AllocStats
       end
       private_class_method :satisfied?
 
+      # "jemalloc", "jemalloc-5.3" and "jemalloc-5.3.1" are all asked of the same.
       def running?(asked)
         running = Allocator.bound_name.name
         return !LIBC_NAMES.include?(running) if asked.nil?
         return Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
         return LIBC_NAMES.include?(running) if asked == "libc"
-        asked == running || [running, Allocator.bound_version].join("-").start_with?("#{asked}.") || asked == [running, Allocator.bound_version].join("-")
+        asked == running || "#{running}-#{Allocator.bound_version}.".start_with?("#{asked}.")
       end
       private_class_method :running?
 
@@ -72,9 +73,9 @@ module AllocStats
       end
       private_class_method :restarted
 
-      # The pid, and the time of the start (the 22nd field of /proc/self/stat): exec keeps both.
+      # The pid, and the time of the start: exec keeps both.
       def identity
-        "#{Process.pid}-#{File.binread("/proc/self/stat")[/.*\) (.*)/mn, 1].split[19]}"
+        "#{Process.pid}-#{ProcessFolder.new("/proc/self").stat.start_time}"
       end
       private_class_method :identity
 

@@ -11,10 +11,6 @@ module AllocStats
     # the application; of these two it is known that they leave $0 and ARGV as they were, so that [ruby, $0, *ARGV] is the
     # same command but for Ruby's own options: Puma's own restart does as much. RUBYOPT is in the environment.
     class StartCommand
-      # The bit of the ninth field of /proc/self/stat (PF_FORKNOEXEC) that says that this process was forked, and has not
-      # become another program since.
-      FORKED = 0x40
-
       # Programs that hold what a second start would lose.
       GUESTS = {
         "Spring::Application" => "Spring keeps a connection to its server open in this process: start `allocstats exec -- bin/spring server` instead",
@@ -25,14 +21,14 @@ module AllocStats
 
       def initialize(cmdline: File.binread("/proc/self/cmdline"), stat: File.binread("/proc/self/stat"), script: $PROGRAM_NAME, arguments: ARGV)
         @cmdline = cmdline.split("\0", -1)[0..-2]
-        @flags = stat[/.*\) (.*)/mn, 1].split[6].to_i
+        @forked = ProcessFolder::Stat.new(stat).forked?
         @script = script.b
         @arguments = arguments.map(&:b)
       end
 
       # A sentence for why it cannot be started again, nil where it can.
       def obstacle
-        return "this process was forked from another one, whose arguments it has" if (@flags & FORKED).positive?
+        return "this process was forked from another one, whose arguments it has" if @forked
         return GUESTS[guest] if guest
         return "its program came from standard input, which has been read" if STDIN_NAMES.include?(@script)
         return "its arguments can no longer be read, since its title was written over them" unless intact? || rewritten?

@@ -16,14 +16,14 @@ module AllocStats
 
       # @return [Purge]
       def call
-        begun = now
+        begun = Clock.now
         @sample = AllocStats.sample
         before = @sample.to_h
         collect_garbage
         purge_allocator
         step(PRIVATE_HEAP) { PrivateHeap.purge }
         Purge.new(before: before, after: @sample.refresh.to_h, steps: @steps, threads: @reached,
-          seconds: now - begun, supported: supported?)
+          seconds: Clock.now - begun, supported: supported?)
       ensure
         @sample&.close
       end
@@ -64,14 +64,12 @@ module AllocStats
       end
 
       def step(name)
-        begun = now
+        begun = Clock.now
         rss = @sample.refresh.rss
         yield
         left = @sample.refresh.rss
-        @steps << Step.new(name: name, released: rss && left && rss - left, seconds: now - begun)
+        @steps << Step.new(name: name, released: rss && left && rss - left, seconds: Clock.now - begun)
       end
-
-      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
     end
   end
 end

@@ -35,13 +35,12 @@ module AllocStats
         @endpoint.call(env.merge("SCRIPT_NAME" => "#{env["SCRIPT_NAME"]}#{@path}", "PATH_INFO" => below))
       end
 
-      # As a client asks for it and servers pass it on: what is not plain ASCII is escaped. A path that is escaped already
-      # stays as it is.
+      # As requests name it.
       def escaped(path)
-        text = path.to_s.b.chomp("/")
+        text = Path.escape(path.to_s).chomp("/")
         raise InvalidValue, "the path of the middleware must begin with a slash and name something: #{path.inspect}" unless text.match?(%r{\A/[^/]})
 
-        text.gsub(%r{[^\w\-.~!$&'()*+,;=:@%/]}n) { |byte| format("%%%02X", byte.ord) }.force_encoding(Encoding::UTF_8).freeze
+        text.freeze
       end
     end
   end

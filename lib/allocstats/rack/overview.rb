@@ -45,15 +45,7 @@ module AllocStats
       end
 
       def process(facts)
-        facts.merge(SERVERS.transform_values { |path| version(path) }, ld_preload: ENV["LD_PRELOAD"], malloc_conf: ENV["MALLOC_CONF"])
-      end
-
-      # The constant's value where something has loaded it; nothing is loaded for it.
-      def version(path)
-        path.split("::").reduce(Object) do |scope, name|
-          return nil if scope.autoload?(name, false) || !scope.const_defined?(name, false)
-          scope.const_get(name, false)
-        end
+        facts.merge(SERVERS.transform_values { |path| Loaded.constant(path) }, ld_preload: ENV["LD_PRELOAD"], malloc_conf: ENV["MALLOC_CONF"])
       end
     end
   end

@@ -55,8 +55,7 @@ module AllocStats
       # What goes before the page's own paths, as the browser must ask for it: one slash at its beginning, none at its
       # end, and nothing in it that ends a path.
       def self.path(base)
-        path = base.to_s.b.gsub(%r{[^\w\-.~!$&'()*+,;=:@%/]}n) { |byte| format("%%%02X", byte.ord) }
-        path.gsub(%r{\A/+|/+\z}, "").then { |inner| inner.empty? ? "" : "/#{inner}" }
+        Path.escape(base.to_s).gsub(%r{\A/+|/+\z}, "").then { |inner| inner.empty? ? "" : "/#{inner}" }
       end
 
       # The overview, and below which path it is served.

@@ -13,8 +13,7 @@ module AllocStats
       end
 
       def line
-        allocator = AllocStats.allocator
-        "allocstats: #{[allocator.name, allocator.version].compact.join(" ")} runs malloc; AllocStats.help lists what can be asked"
+        "allocstats: #{AllocStats.allocator.title} runs malloc; AllocStats.help lists what can be asked"
       end
     end
   end

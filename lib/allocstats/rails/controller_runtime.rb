@@ -15,7 +15,7 @@ module AllocStats
       module ClassMethods # :nodoc:
         def log_process_action(payload)
           bytes = payload[:malloc_bytes]
-          bytes ? super << "Malloc: #{Formats::Units.bytes(bytes).strip}" : super
+          bytes ? super << "Malloc: #{Formats::Units.inline_bytes(bytes)}" : super
         end
       end
 

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "../loaded" # this one is asked where nothing else of allocstats is loaded, too
+
 module AllocStats
   module Rails
     # Whether this process serves requests: then, and not in consoles, tasks, runners and generators, the sampler runs by
@@ -20,22 +22,14 @@ module AllocStats
 
       # The name of the server that runs this process, or nil.
       def running
-        return "Passenger" if loaded("PhusionPassenger::App")
+        return "Passenger" if Loaded.constant("PhusionPassenger::App")
 
-        CLASSES.find { |_, constant| runs?(loaded(constant)) }&.first
+        CLASSES.find { |_, constant| runs?(Loaded.constant(constant)) }&.first
       end
 
       def runs?(type)
         ObjectSpace.each_object(type) { return true } if type
         false
-      end
-
-      # The constant, where something else has loaded it already.
-      def loaded(path)
-        path.split("::").reduce(Object) do |scope, name|
-          break if scope.autoload?(name, false) || !scope.const_defined?(name, false)
-          scope.const_get(name, false)
-        end
       end
     end
   end

@@ -51,7 +51,7 @@ module AllocStats
       end
 
       def sentence(purge)
-        what = (purge[:outcome].to_s == "released") ? "released #{Formats::Units.bytes(purge[:released]).strip}" : Formats.words(purge[:outcome])
+        what = (purge[:outcome].to_s == "released") ? "released #{Formats::Units.inline_bytes(purge[:released])}" : Formats.words(purge[:outcome])
         took = "in #{(purge[:seconds] * 1000).round} ms" if purge[:seconds]
         [what, took, purge[:reason] && "(#{purge[:reason]})"].compact.join(" ")
       end

@@ -19,15 +19,15 @@ module AllocStats
       # Does it, whatever comes of it.
       # @return [Array(String, String or nil, Integer or nil, Float)] outcome, reason, released bytes, seconds
       def run(kind, text)
-        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        begun = Clock.now
         options = JSON.parse(text, symbolize_names: true)
         case kind
         when PURGE then purge(options)
         when TUNE then tune(options)
         else ["refused", "this worker does not know what was asked", nil]
-        end.push(Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun)
+        end.push(Clock.now - begun)
       rescue Error, JSON::ParserError => error
-        ["failed", error.message, nil, Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun]
+        ["failed", error.message, nil, Clock.now - begun]
       end
 
       def purge(options)

@@ -167,7 +167,7 @@ module AllocStats
         case start
         when true, false then "true or false"
         when Integer then "a number"
-        else Tuner.listed(words(key))
+        else Formats.listed(words(key))
         end
       end
 

@@ -19,7 +19,7 @@ module AllocStats
         @workers = workers
         @kind = kind
         @text = Sampler::Errand.text(options)
-        @deadline = now + timeout
+        @deadline = Clock.now + timeout
       end
 
       # Asks; the block is what this process does meanwhile.
@@ -38,7 +38,7 @@ module AllocStats
       def ask
         loop do
           number = SharedPage.request(@kind, @text)
-          return number unless number.nil? && now < @deadline
+          return number unless number.nil? && Clock.now < @deadline
           sleep MOMENT
         end
       end
@@ -48,8 +48,8 @@ module AllocStats
           count = SharedPage.answer_count
           rows = SharedPage.rows.to_h { |row| [row[:pid], row] }
           answers = @workers.to_h { |worker| [worker, answer_in(rows[worker.pid], number)] }
-          return answers if answers.values.all? || now >= @deadline && (answers = give_up(answers))
-          SharedPage.wait_answers(count, [@deadline - now, LONGEST_WAIT].min)
+          return answers if answers.values.all? || Clock.now >= @deadline && (answers = give_up(answers))
+          SharedPage.wait_answers(count, [@deadline - Clock.now, LONGEST_WAIT].min)
         end
       end
 
@@ -66,8 +66,6 @@ module AllocStats
       def silence(reason)
         {outcome: "no_answer", reason: reason}
       end
-
-      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
     end
   end
 end

@@ -9,10 +9,10 @@ module AllocStats
     #   with what failed; "failed" with an error's sentence; or "no_answer"
     class Tuning
       def self.run(workers, timeout:, profile:, options:)
-        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        begun = Clock.now
         own = AllocStats.tune(profile, **options)
         outcome, reason = Sampler::Errand.outcome_of(own)
-        here = {outcome: outcome, reason: reason, seconds: Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun}
+        here = {outcome: outcome, reason: reason, seconds: Clock.now - begun}
         others = workers.select { |worker| worker.alive? && !worker.self? }
         _, answers = Request.new(others, kind: Sampler::Errand::TUNE, options: {profile: profile, options: options}, timeout: timeout).run {}
         new(own, workers.select(&:alive?).map { |worker| Purge.answer(worker, worker.self? ? here : answers[worker]).except(:released) })

@@ -63,7 +63,7 @@ module AllocStats
 
         def note_memory
           pages = File.read("/proc/#{@pid}/statm").split[1].to_i
-          @memory << [Process.clock_gettime(Process::CLOCK_MONOTONIC), pages * PAGE] if pages.positive?
+          @memory << [Clock.now, pages * PAGE] if pages.positive?
         rescue SystemCallError
           nil # it has ended
         end

@@ -39,11 +39,11 @@ module AllocStats
         # @return [Lap]
         def run(requests)
           last = @next + requests
-          begun = now
+          begun = Clock.now
           clients = Array.new([@clients, requests].min) { Thread.new { ask_until(last) } }
           answers = clients.flat_map(&:value)
           failed = answers.select(&:last)
-          Lap.new(answers.size, failed.size, now - begun, answers.map(&:first), failed.first&.last)
+          Lap.new(answers.size, failed.size, Clock.now - begun, answers.map(&:first), failed.first&.last)
         ensure
           clients&.each(&:kill)
         end
@@ -55,7 +55,7 @@ module AllocStats
           answers = []
           http = nil
           while (number = take(last))
-            begun = now
+            begun = Clock.now
             begin
               http ||= connect
               why = ask(http, @paths[number % @paths.size])
@@ -63,7 +63,7 @@ module AllocStats
               why = Formats.line(error.message)
               http = nil
             end
-            answers << [now - begun, why]
+            answers << [Clock.now - begun, why]
           end
           answers
         ensure
@@ -81,8 +81,6 @@ module AllocStats
           answer = http.request(Net::HTTP::Get.new("#{@uri.path.chomp("/")}#{path}", @headers)) { |response| response.read_body { nil } }
           "#{path} answers #{answer.code}" unless answer.is_a?(Net::HTTPSuccess) || answer.is_a?(Net::HTTPRedirection)
         end
-
-        def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
       end
     end
   end

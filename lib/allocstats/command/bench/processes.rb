@@ -11,8 +11,9 @@ module AllocStats
         end
 
         # @return [Integer, nil] bytes; nil where the parent is gone
+        # @raise [Failure]
         def bytes
-          found = pids.filter_map { |pid| pss(pid) }
+          found = Pid.looking { pids.filter_map { |pid| pss(pid) } }
           found.sum unless found.empty?
         end
 
@@ -25,7 +26,7 @@ module AllocStats
         end
 
         def parent_of(pid)
-          File.binread("/proc/#{pid}/stat")[/.*\) \S (\d+) /mn, 1].to_i
+          ProcessFolder.new("/proc/#{pid}").stat.parent
         rescue SystemCallError
           nil
         end
@@ -35,8 +36,6 @@ module AllocStats
           process.pss || process.rss
         rescue OtherProcess::Gone
           nil
-        rescue OtherProcess::NotPermitted => error
-          raise Failure.new(error.message, status: NOT_PERMITTED)
         end
       end
     end

@@ -17,7 +17,6 @@ AllocStats.tune(profile) if profile
 SLICES = 100
 
 rss = -> { AllocStats.sample.rss }
-now = -> { Process.clock_gettime(Process::CLOCK_MONOTONIC) }
 collect = -> { GC.start(full_mark: true, immediate_sweep: true) }
 
 # A round answers how long each hundredth of it took.
@@ -27,14 +26,14 @@ round = lambda do |times|
   kept = []
   i = 0
   while i < times
-    begun = now.call
+    begun = AllocStats::Clock.now
     until i >= times
       made = "x" * bytes
       kept << made if i % keep == 0
       i += 1
       break if i % slice == 0
     end
-    took << now.call - begun
+    took << AllocStats::Clock.now - begun
   end
   kept.clear
   collect.call
@@ -43,19 +42,18 @@ end
 
 2.times { round.call([strings / 10, 1].max) }
 before = rss.call
-begun = now.call
+begun = AllocStats::Clock.now
 slices = Array.new(threads) { Thread.new { Array.new(rounds) { round.call(strings) } } }.flat_map(&:value).flatten
 collect.call
-ended = now.call
+ended = AllocStats::Clock.now
 rss_at_end = rss.call
 sleep rest
 settled = rss.call
-purged_from = now.call
+purged_from = AllocStats::Clock.now
 purge = AllocStats.purge
 
-sorted = slices.sort
 IO.for_fd(answer, "w").write(JSON.generate(
   before: before, end: rss_at_end, settled: settled, purged: rss.call, released: purge.released,
-  seconds: ended - begun, purge_seconds: purge.seconds, p99: sorted[(sorted.size * 0.99).ceil - 1],
+  seconds: ended - begun, purge_seconds: purge.seconds, p99: AllocStats::Statistics.percentile(slices, 0.99),
   began_at: begun, ended_at: ended, purged_at: purged_from + purge.seconds
 ))

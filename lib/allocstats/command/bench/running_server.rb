@@ -11,7 +11,7 @@ module AllocStats
         def initialize(url, endpoint: nil, pid: nil)
           @url = url
           @remote = Remote.new(endpoint || "#{url}/allocator", token: ENV["ALLOCSTATS_CHANGE_TOKEN"])
-          @processes = Processes.new(checked(pid)) if pid
+          @processes = Processes.new(Pid.process(pid).pid) if pid
         end
 
         # @yield while it runs
@@ -43,15 +43,6 @@ module AllocStats
         end
 
         private
-
-        def checked(pid)
-          raise Failure, "#{pid.inspect} is no process's number" unless /\A[1-9]\d{0,9}\z/.match?(pid)
-          OtherProcess.new(Integer(pid)).pid
-        rescue OtherProcess::Gone => error
-          raise Failure.new(error.message, status: NOT_FOUND)
-        rescue OtherProcess::NotPermitted => error
-          raise Failure.new(error.message, status: NOT_PERMITTED)
-        end
 
         def workers
           found = @remote.get("workers.json")[:workers]

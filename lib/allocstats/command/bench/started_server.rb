@@ -71,10 +71,10 @@ module AllocStats
         end
 
         def await
-          deadline = now + @boot
+          deadline = Clock.now + @boot
           until answers?
             raise failure("ended before it answered at #{@url}") if ended?
-            raise failure("did not answer at #{@url} within #{@boot.round} s") if now > deadline
+            raise failure("did not answer at #{@url} within #{@boot.round} s") if Clock.now > deadline
             sleep 0.1
           end
         end
@@ -102,8 +102,8 @@ module AllocStats
         def stop
           return unless @pid
           Process.kill(:TERM, @pid) unless ended?
-          deadline = now + SECONDS_TO_STOP
-          sleep 0.05 until ended? || now > deadline
+          deadline = Clock.now + SECONDS_TO_STOP
+          sleep 0.05 until ended? || Clock.now > deadline
         ensure
           end_group if @pid
         end
@@ -114,8 +114,6 @@ module AllocStats
         rescue Errno::ESRCH, Errno::ECHILD
           nil # all of it has ended
         end
-
-        def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
       end
     end
   end

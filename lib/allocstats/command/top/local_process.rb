@@ -8,13 +8,8 @@ module AllocStats
         # @param pid [String] as it was typed
         # @raise [Failure]
         def initialize(pid)
-          raise Failure, "#{pid.inspect} is no process's number" unless /\A[1-9]\d{0,9}\z/.match?(pid)
-          @process = OtherProcess.new(Integer(pid))
-          @name = Formats.line(File.basename(@process.command[/\A\S+/].to_s))
-        rescue OtherProcess::Gone => error
-          raise Failure.new(error.message, status: NOT_FOUND)
-        rescue OtherProcess::NotPermitted => error
-          raise Failure.new(error.message, status: NOT_PERMITTED)
+          @process = Pid.process(pid)
+          @name = Pid.looking { Formats.line(File.basename(@process.command[/\A\S+/].to_s)) }
         end
 
         # @return [Array<Row>] one, also of a process that is gone

@@ -31,8 +31,15 @@ module AllocStats
             source: "mimalloc's list of releases, 2025-06-09", remedy: "mimalloc 2.2.4 or later"),
           Fault.new(allocator: :mimalloc, versions: [">= 3.0.0", "< 3.1.4"], severity: :warning, condition: :keeps,
             fault: "does not always give memory back to the system", fixed: "3.1.4",
-            source: "mimalloc's list of releases, 2025-06-09", remedy: "mimalloc 3.1.4 or later")
+            source: "mimalloc's list of releases, 2025-06-09", remedy: "mimalloc 3.1.4 or later"),
+          Fault.new(allocator: :mimalloc, versions: [">= 3.3.0", "<= 3.6.0"], severity: :warning, condition: :forks_hastily,
+            fault: "has no hook at forks: a child that is forked while a thread is just beginning may hang when it begins one of its own", fixed: nil,
+            source: "measured by allocstats (docs/tuning.md, mimalloc 3 and fork)",
+            remedy: "allocstats exec --allocator jemalloc -- COMMAND   # or mimalloc before 3.3; or begin such threads after the fork, in the children")
         ].each(&:freeze).freeze
+
+        # Nothing but a fault that keeps memory.
+        def self.explained_by(finding) = finding.cost ? super : []
 
         def examine
           version = Gem::Version.new(allocator[:version]) if Gem::Version.correct?(allocator[:version].to_s) && allocator[:version]
@@ -63,6 +70,12 @@ module AllocStats
         def keeps
           return unless kept && Thresholds::KEPT.reached?(kept[:bytes], kept[:rss])
           ["#{bytes(kept[:bytes])} are kept, #{percent(kept[:bytes], kept[:rss])} of the resident set: #{kept[:source]}", kept[:bytes]]
+        end
+
+        # The thread holds one of mimalloc's locks at its first malloc, without Ruby's own lock, and in the child nobody opens it.
+        def forks_hastily
+          fork = hasty_forks&.first or return
+          "the thread #{fork[:thread].inspect} of process #{fork[:parent]} began less than 20 ms before process #{fork[:child]} was forked from it"
         end
 
         def asked(name)

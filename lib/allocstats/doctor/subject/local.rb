@@ -18,23 +18,22 @@ module AllocStats
         # @return [String] /proc/<pid>, or /proc/self
         def folder = raise(NotImplementedError)
 
+        def files = @files ||= ProcessFolder.new(folder)
+
         def read_preloads
           Preloads.new(**linker).requests.map { |request| request.to_h.merge(allocator: request.allocator?) }
         end
 
-        def read_peak
-          kilobytes = status["VmHWM"] or return unseen(:peak, "#{folder}/status has no VmHWM")
-          Integer(kilobytes[/\A\d+/]) * 1024
-        end
+        def read_peak = files.peak || unseen(:peak, "#{folder}/status has no VmHWM")
 
-        def status
-          @status ||= File.binread("#{folder}/status").lines(chomp: true).to_h { |line| line.split(/:\s*/, 2) }
-        end
+        def read_threads = files.thread_names
+
+        def read_hasty_forks = Forks.new(folder).beside_beginning_threads
 
         # Whether the process takes part in what the machine does; kernels before 4.10 do not say.
         def read_huge_pages
           mode = File.read("#{@root}#{HUGE_PAGES}")[/\[(\w+)\]/, 1]
-          {mode: mode, allowed: status["THP_enabled"] != "0"}
+          {mode: mode, allowed: files.status["THP_enabled"] != "0"}
         end
 
         def read_overcommit

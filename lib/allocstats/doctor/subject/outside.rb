@@ -50,8 +50,6 @@ module AllocStats
 
         def read_memory = @process.memory.to_h
 
-        def read_threads = @process.thread_names
-
         # As the environment asks, or as the parent has them, of which this process may be a fork.
         def read_background_threads
           return void(:background_threads, "only jemalloc has threads of its own") unless allocator[:name] == :jemalloc
@@ -61,7 +59,7 @@ module AllocStats
         end
 
         def parent_has_background_threads?
-          parent = OtherProcess.new(Integer(status.fetch("PPid")))
+          parent = OtherProcess.new(files.stat.parent)
           parent.maps.objects.first == @process.maps.objects.first && parent.thread_names.key?(Findings::BackgroundThreadsDead::NAME)
         rescue Error # there is none, or it may not be looked at
           false

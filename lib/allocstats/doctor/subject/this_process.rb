@@ -52,17 +52,6 @@ module AllocStats
           AllocStats.ledger(census: true).to_h
         end
 
-        def read_threads
-          Dir.glob("/proc/self/task/*/comm").filter_map { |path| name_in(path) }.tally
-        end
-
-        # A thread can end while they are listed.
-        def name_in(path)
-          Formats.utf8(File.binread(path).chomp)
-        rescue SystemCallError
-          nil
-        end
-
         def read_background_threads
           return void(:background_threads, "only jemalloc has threads of its own") unless owner.name == :jemalloc
           AllocStats.mallctl("opt.background_thread")

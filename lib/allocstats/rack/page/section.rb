@@ -62,7 +62,7 @@ module AllocStats
         end
 
         # The same as text alone.
-        def plain_bytes(count) = count ? Formats::Units.bytes(Integer(count)).strip : "not known"
+        def plain_bytes(count) = count ? Formats::Units.inline_bytes(Integer(count)) : "not known"
 
         # Of a figure of the catalogue, by its unit.
         def quantity(unit, value)
@@ -70,18 +70,14 @@ module AllocStats
           (unit == :bytes) ? bytes(value) : Markup.new(%(<data value="#{Integer(value)}">#{Formats::Units.count(value)}</data>))
         end
 
-        def percent(part, whole) = Formats::Units.percent(part, whole).strip
+        def percent(part, whole) = Formats::Units.inline_percent(part, whole)
 
         # A number as an attribute of SVG has it.
         def coordinate(value) = format("%.3f", value).sub(/\.?0+\z/, "")
 
         def words(name) = Formats.words(name)
 
-        # "a, b and c"
-        def listed(texts)
-          *most, last = texts
-          most.empty? ? last.to_s : "#{most.join(", ")} and #{last}"
-        end
+        def listed(texts) = Formats.listed(texts)
 
         def time(value) = value.is_a?(Time) ? value.getutc.strftime("%Y-%m-%d %H:%M:%S UTC") : value.to_s
       end
