@@ -145,6 +145,14 @@ class AllocatorTest < Minitest::Test
     assert_equal %w[jemalloc linked sole], found.values_at(:name, :linkage, :verdict)
   end
 
+  def test_one_by_its_name
+    assert_equal [:jemalloc, :glibc, nil], [:jemalloc, "glibc", nil].map { |name| AllocStats::Allocator.named(name) }
+    [:unknown, "", "Jemalloc", "jemaloc", 1].each do |name|
+      error = assert_raises(AllocStats::UnknownName) { AllocStats::Allocator.named(name) }
+      assert_match(/\Ano allocator is named #{Regexp.escape(name.inspect)}; (?:did you mean jemalloc\?|there are jemalloc, mimalloc, tcmalloc, glibc, musl)\z/, error.message)
+    end
+  end
+
   def test_a_process_title_over_the_environment_is_not_taken_for_an_environment
     code = "$0 = 'puma: cluster worker 0: 4711 [application]' * 40; [AllocStats::StartEnvironment.new.readable?, #{CODE}]"
     readable, found = ChildProcess.ruby(code, allocator: jemalloc).value

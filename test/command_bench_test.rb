@@ -2,8 +2,8 @@
 
 require "test_helper"
 require "nokogiri"
-require "stringio"
 require "support/canned_server"
+require "support/command_line"
 require "support/puma_server"
 require "support/terminal"
 
@@ -12,8 +12,7 @@ class CommandBenchTest < Minitest::Test
   Bench = Command::Bench
   MIB = 1 << 20
 
-  ROOT = File.expand_path("..", __dir__)
-  PROGRAM = [RbConfig.ruby, "-I#{ROOT}/lib", "#{ROOT}/exe/allocstats", "bench"].freeze
+  PROGRAM = [*CommandLine::COMMAND, "bench"].freeze
 
   # Keeps a string for each request to /keep.
   RACKUP = <<~RUBY
@@ -34,16 +33,11 @@ class CommandBenchTest < Minitest::Test
     FileUtils.rm_rf(@folder)
   end
 
-  def run_command(*arguments)
-    out = StringIO.new
-    err = StringIO.new
-    status = Command.run(["bench", *arguments], stdout: out, stderr: err)
-    [status, out.string, err.string]
-  end
+  def run_command(*arguments) = CommandLine.in_this_process("bench", *arguments)
 
   # In a process of its own, since it is ended by signals.
   def run_program(*arguments, **options)
-    ChildProcess.command(*PROGRAM, *arguments, bundler: true, timeout: 120, check: false, **options)
+    CommandLine.run("bench", *arguments, bundler: true, timeout: 120, **options)
   end
 
   # Well-formed, or an error.
@@ -53,19 +47,6 @@ class CommandBenchTest < Minitest::Test
   def lines_in(path) = drawing(File.read(path)).css("path.line").count { |line| line["d"].include?("L") }
 
   def document(path) = JSON.parse(File.read("#{@folder}/#{path}"), symbolize_names: true)
-
-  def test_statistics
-    assert_equal 2, Bench::Statistics.median([3, 1, 2])
-    assert_equal 2.5, Bench::Statistics.median([4, 1, 2, 3, nil])
-    assert_nil Bench::Statistics.median([])
-    assert_equal 99, Bench::Statistics.percentile((1..100).to_a.shuffle, 0.99)
-    assert_equal 7, Bench::Statistics.percentile([7], 0.99)
-    assert_nil Bench::Statistics.percentile([], 0.99)
-    line = (0..20).map { |x| [x, 3 * x + 5] }
-    line[10] = [10, 1_000_000]
-    assert_in_delta 3.0, Bench::Statistics.slope(line)
-    assert_nil Bench::Statistics.slope([[0, 1], [1, nil], [2, 3]])
-  end
 
   def need_jemalloc
     skip "there is no jemalloc to preload on this machine" unless AllocStats::Launch.libraries.any? { |library| library.name == :jemalloc }

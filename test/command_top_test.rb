@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 require "test_helper"
-require "stringio"
 require "support/canned_server"
+require "support/command_line"
 require "support/puma_server"
 require "support/terminal"
 
@@ -11,8 +11,7 @@ class CommandTopTest < Minitest::Test
   Top = Command::Top
   MIB = 1 << 20
 
-  ROOT = File.expand_path("..", __dir__)
-  PROGRAM = [RbConfig.ruby, "-I#{ROOT}/lib", "#{ROOT}/exe/allocstats"].freeze
+  PROGRAM = [*CommandLine::COMMAND, "top"].freeze
   ENTER = Regexp.escape(Top::Screen::ENTER).freeze
   LEAVE = Regexp.escape(Top::Screen::LEAVE).freeze
 
@@ -31,12 +30,7 @@ class CommandTopTest < Minitest::Test
 
   def answer(*workers) = CannedServer.http(JSON.generate(workers: workers))
 
-  def run_command(*arguments)
-    out = StringIO.new
-    err = StringIO.new
-    status = Command.run(["top", *arguments], stdout: out, stderr: err)
-    [status, out.string, err.string]
-  end
+  def run_command(*arguments) = CommandLine.in_this_process("top", *arguments)
 
   def rows(*figures)
     figures.each_with_index.map { |(rss, live), index| Top::Row.new(name: index.to_s, pid: 10 - index, allocator: "glibc", rss: rss, live: live) }
@@ -179,7 +173,7 @@ class CommandTopTest < Minitest::Test
   # What is no terminal gets one table after the other, and no sequences.
   def test_lines_into_a_pipe
     with_sleeper do |pid|
-      IO.popen([*PROGRAM, "top", "--pid", pid.to_s, "--interval", "0.1"]) do |pipe|
+      IO.popen([*PROGRAM, "--pid", pid.to_s, "--interval", "0.1"]) do |pipe|
         heads = Array.new(9) { pipe.gets }.grep(/\Aallocstats top/)
         assert_operator heads.size, :>=, 2
         Process.kill(:TERM, pipe.pid)
@@ -191,7 +185,7 @@ class CommandTopTest < Minitest::Test
 
   def test_a_reader_that_has_seen_enough
     with_sleeper do |pid|
-      result = ChildProcess.command("bash", "-c", 'set -o pipefail; "$@" | head -1', "-", *PROGRAM, "top", "--pid", pid.to_s, "--interval", "0.1")
+      result = ChildProcess.command("bash", "-c", 'set -o pipefail; "$@" | head -1', "-", *PROGRAM, "--pid", pid.to_s, "--interval", "0.1")
       assert_equal "", result.stderr
       assert_match(/\Aallocstats top/, result.stdout)
     end
@@ -202,7 +196,7 @@ class CommandTopTest < Minitest::Test
     reader, writer = IO.pipe
     pid = Process.spawn("cat", in: reader)
     reader.close
-    IO.popen([*PROGRAM, "top", "--pid", pid.to_s, "--interval", "0.1"]) do |pipe|
+    IO.popen([*PROGRAM, "--pid", pid.to_s, "--interval", "0.1"]) do |pipe|
       pipe.gets
       writer.close
       Process.wait(pid)
@@ -212,7 +206,7 @@ class CommandTopTest < Minitest::Test
   end
 
   def in_terminal(*arguments, **options, &block)
-    Terminal.run(*PROGRAM, "top", "--interval", "0.2", *arguments, **options, &block)
+    Terminal.run(*PROGRAM, "--interval", "0.2", *arguments, **options, &block)
   end
 
   def test_keys_in_a_terminal
@@ -257,7 +251,7 @@ class CommandTopTest < Minitest::Test
   end
 
   def test_a_fault_restores_the_terminal
-    program = [RbConfig.ruby, "-I#{ROOT}/lib", "-e", <<~RUBY]
+    program = [RbConfig.ruby, "-I#{ChildProcess::LIB}", "-e", <<~RUBY]
       require "allocstats/command"
       AllocStats::Command::Top::Readings.prepend(Module.new { def read = raise("made to fail") })
       exit AllocStats::Command.run(["top", "--pid", Process.pid.to_s, "--interval", "0.1"])

@@ -1,7 +1,9 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/another_ruby"
 require "support/archive_server"
+require "support/command_line"
 require "support/control_group"
 require "support/diagnosing"
 require "support/puma_server"
@@ -10,7 +12,6 @@ require "support/puma_server"
 class DoctorCommandTest < Minitest::Test
   include Diagnosing
 
-  EXE = File.expand_path("../exe/allocstats", __dir__)
   MIB = 1 << 20
 
   # --- itself ---
@@ -67,7 +68,7 @@ class DoctorCommandTest < Minitest::Test
 
   OUTSIDE.each do |name, (env, code, severity)|
     define_method(:"test_#{name}_from_outside") do
-      sleeper(env, code) do |pid|
+      AnotherRuby.run(code, env: env) do |pid|
         result = doctor("--pid", pid.to_s, "--json")
         assert_equal((severity == "wrong") ? 2 : 1, result.status.exitstatus)
         assert_only name, JSON.parse(result.stdout, symbolize_names: true), severity: severity
@@ -77,7 +78,7 @@ class DoctorCommandTest < Minitest::Test
 
   def test_a_lost_preload_from_outside
     skip jemalloc.missing if jemalloc.missing
-    sleeper(jemalloc.env, "pid = spawn({\"LD_PRELOAD\" => nil}, RbConfig.ruby, '-e', 'puts :inner; $stdout.flush; sleep'); puts pid; $stdout.flush; Process.wait(pid)", ready: nil) do |_, io|
+    AnotherRuby.run(env: jemalloc.env, afterwards: "pid = spawn({\"LD_PRELOAD\" => nil}, RbConfig.ruby, '-e', 'puts :inner; $stdout.flush; sleep'); puts pid; $stdout.flush; Process.wait(pid)") do |_, io|
       pid = [io.gets, io.gets].grep(/\A\d+$/).first.to_i
       diagnosis = AllocStats.doctor(pid: pid)
       assert_equal [:preload_lost], diagnosis.findings.map(&:name), diagnosis.to_s
@@ -88,7 +89,7 @@ class DoctorCommandTest < Minitest::Test
   def test_dead_background_threads_from_outside
     skip jemalloc.missing if jemalloc.missing
     env = jemalloc.env.merge("MALLOC_CONF" => "background_thread:true")
-    sleeper(env, "pid = fork { sleep }; puts pid; $stdout.flush; Process.wait(pid)", ready: nil) do |parent, io|
+    AnotherRuby.run(env: env, afterwards: "pid = fork { sleep }; puts pid; $stdout.flush; Process.wait(pid)") do |parent, io|
       child = Integer(io.gets)
       assert_predicate AllocStats.doctor(pid: parent), :healthy?
       diagnosis = AllocStats.doctor(pid: child)
@@ -111,7 +112,7 @@ class DoctorCommandTest < Minitest::Test
     group = ControlGroup.of("memory", "memory.limit_in_bytes" => 160 * MIB, "memory.max" => 160 * MIB)
     skip group.missing if group.missing
     group.open do
-      sleeper({}, "#{group.join}; $all = 'x' * #{150 * MIB}") do |pid|
+      AnotherRuby.run("#{group.join}; $all = 'x' * #{150 * MIB}") do |pid|
         diagnosis = AllocStats.doctor(pid: pid)
         assert_equal [:limit_near], diagnosis.findings.map(&:name), diagnosis.to_s
       end
@@ -120,7 +121,7 @@ class DoctorCommandTest < Minitest::Test
 
   def test_growth_from_outside
     subject = nil
-    sleeper({}, "puts :ready; $stdout.flush; $stdin.gets; $all = 'x' * #{40 * MIB}; puts :done; $stdout.flush; sleep", ready: "ready") do |pid, io|
+    AnotherRuby.run(afterwards: "$stdin.gets; $all = 'x' * #{40 * MIB}; puts :done; $stdout.flush; sleep") do |pid, io|
       subject = AllocStats::Doctor::Subject::Outside.new(pid, wait: 1)
       subject.define_singleton_method(:pause) { |_| io.puts || io.gets }
       diagnosis = AllocStats::Doctor.examine(subject)
@@ -130,7 +131,7 @@ class DoctorCommandTest < Minitest::Test
   end
 
   def test_what_cannot_be_seen_from_outside_is_said
-    sleeper do |pid|
+    AnotherRuby.run do |pid|
       result = doctor("--pid", pid.to_s)
       assert_equal 0, result.status.exitstatus, result.stdout
       text = result.stdout.tr("\n", " ")
@@ -142,7 +143,7 @@ class DoctorCommandTest < Minitest::Test
   end
 
   def test_a_process_with_a_title_over_its_environment
-    sleeper({"LD_PRELOAD" => "/nowhere/libjemalloc.so.2"}, "$0 = 'puma: cluster worker 0: 71 [' + 'app' * 500 + ']'") do |pid|
+    AnotherRuby.run("$0 = 'puma: cluster worker 0: 71 [' + 'app' * 500 + ']'", env: {"LD_PRELOAD" => "/nowhere/libjemalloc.so.2"}) do |pid|
       diagnosis = AllocStats.doctor(pid: pid)
       assert_match(/a title was written over it/, diagnosis.unseen.fetch(:preload_not_loaded))
       assert_match(/\Aprocess #{pid} \(puma: cluster worker 0: 71 \[appapp/, diagnosis.subject)
@@ -209,32 +210,18 @@ class DoctorCommandTest < Minitest::Test
 
   def test_another_users_process
     skip "only root can become another user" unless Process.uid.zero?
-    code = "Process::UID.change_privilege(65_534); load #{EXE.dump}"
+    code = "Process::UID.change_privilege(65_534); load #{CommandLine::EXECUTABLE.dump}"
     result = ChildProcess.command(RbConfig.ruby, "-I#{ChildProcess::LIB}", "-rallocstats", "-rallocstats/command", "-e", code, "--", "doctor", "--pid", Process.pid.to_s, check: false)
     assert_failure 77, /process #{Process.pid} may not be looked at/, result
   end
 
   private
 
-  def doctor(*arguments, env: {}, **options)
-    ChildProcess.command(RbConfig.ruby, "-I#{ChildProcess::LIB}", EXE, "doctor", *arguments, env: env, check: false, **options)
-  end
+  def doctor(...) = CommandLine.run("doctor", ...)
 
   def assert_failure(status, message, result)
     assert_equal status, result.status.exitstatus, result.stderr + result.stdout
     assert_match(/\Aallocstats.*: .*#{message}.*\n\z/, result.stderr)
     assert_empty result.stdout
-  end
-
-  # Yields the pid of a Ruby that has run this, and sleeps.
-  def sleeper(env = {}, code = "", ready: :said)
-    said = "puts :said; $stdout.flush; sleep" if ready == :said
-    foreign = ENV.keys.grep(Regexp.union(ChildProcess::FOREIGN, ChildProcess::BUNDLER)).to_h { |name| [name, nil] }
-    io = IO.popen([foreign.merge(env), RbConfig.ruby, "-e", "#{code}\n#{said}", err: File::NULL], "r+")
-    assert_equal ready.to_s, io.gets&.chomp if ready
-    yield io.pid, io
-  ensure
-    Process.kill(:KILL, io.pid)
-    io.close
   end
 end

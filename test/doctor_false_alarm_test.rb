@@ -37,17 +37,11 @@ class DoctorFalseAlarmTest < Minitest::Test
         subject = AllocStats::Doctor::Subject::Remote.new(-> { remote.get("report.json") }, address: remote.address)
         diagnosis = AllocStats::Doctor.examine(subject)
         assert_predicate diagnosis, :healthy?, "#{entry}: #{diagnosis}"
-        family(server.pid).each do |pid|
+        [server.pid, *server.children].each do |pid|
           diagnosis = AllocStats.doctor(pid: pid)
           assert_predicate diagnosis, :healthy?, "#{entry}: #{diagnosis}"
         end
       end
     end
-  end
-
-  private
-
-  def family(pid)
-    [pid, *File.read("/proc/#{pid}/task/#{pid}/children").split.map(&:to_i)]
   end
 end

@@ -185,7 +185,7 @@ class FleetTest < Minitest::Test
   # Resident sets as the kernel has them, and PSS below their sum, since the workers share what they were forked with.
   def assert_true_figures(prometheus, servers)
     servers.each do |name, server|
-      kernel = children(server).sum { |pid| File.read("/proc/#{pid}/status")[/^VmRSS:\s+(\d+)/, 1].to_i * 1024 }
+      kernel = server.children.sum { |pid| File.read("/proc/#{pid}/status")[/^VmRSS:\s+(\d+)/, 1].to_i * 1024 }
       rss = prometheus.query("sum(process_resident_memory_bytes{instance=\"127.0.0.1:#{server.port}\"})").first.last
       pss = prometheus.soon("sum(process_proportional_memory_bytes{instance=\"127.0.0.1:#{server.port}\"})").first.last
       assert_in_delta kernel, rss, kernel * 0.25, name
@@ -215,13 +215,9 @@ class FleetTest < Minitest::Test
   def assert_survives_a_killed_worker(prometheus, server)
     where = "instance=\"127.0.0.1:#{server.port}\""
     prometheus.soon("min(allocstats_worker_samples_total{#{where}}) > 5")
-    Process.kill(:KILL, children(server).first)
+    Process.kill(:KILL, server.children.first)
     prometheus.soon("sum(resets(allocstats_worker_samples_total{#{where}}[1m])) == 1")
     prometheus.soon("sum(allocstats_worker_up{#{where}}) == 2")
     assert_equal %w[0 1], prometheus.query("process_resident_memory_bytes{#{where}}").map { |labels, _| labels["worker"] }.sort
-  end
-
-  def children(server)
-    File.read("/proc/#{server.pid}/task/#{server.pid}/children").split.map(&:to_i)
   end
 end

@@ -47,6 +47,15 @@ class FormatsTest < Minitest::Test
     assert_equal ["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map { |count| Formats::Units.count(count) }
   end
 
+  def test_inline_there_is_no_column
+    assert_equal ["0 B", "1.0 KiB", "5120.00 GiB"], [0, 1024, 5 << 40].map { |bytes| Formats::Units.inline_bytes(bytes) }
+    assert_equal ["33.3 %", ""], [3, 0].map { |whole| Formats::Units.inline_percent(1, whole) }
+  end
+
+  def test_a_list_reads_as_a_sentence_does
+    assert_equal ["", "a", "a and b", "a, b and c"], [[], [:a], %w[a b], %i[a b c]].map { |names| Formats.listed(names) }
+  end
+
   def test_bars_are_in_proportion
     bar = Formats::Bar.new(width: 10)
 

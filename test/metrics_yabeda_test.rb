@@ -1,32 +1,26 @@
 # frozen_string_literal: true
 
 require "test_helper"
-require "support/prometheus_server"
+require "support/registries"
 
-# In processes of their own, with the real gems: Yabeda is one for all.
 class MetricsYabedaTest < Minitest::Test
-  def child_result(code)
-    ChildProcess.ruby(code, bundler: true, require: ["bundler/setup", "allocstats", "yabeda", "yabeda/prometheus"])
-  end
+  include Registries
 
-  def child(code) = child_result(code).value
-
+  GEMS = ["yabeda", "yabeda/prometheus", "prometheus/client/formats/text"].freeze
   TEXT = "Prometheus::Client::Formats::Text.marshal(Yabeda::Prometheus.registry)"
 
   def test_the_same_names_and_labels_come_out
-    told = child(<<~RUBY)
-      require "prometheus/client/formats/text"
+    text, endpoints = child(<<~RUBY)
       AllocStats::Metrics::Yabeda.register
       Yabeda.configure!
       Yabeda.collect!
       [#{TEXT}, AllocStats::Formats::Prometheus.generate(AllocStats.metrics)]
     RUBY
-    rows = told.map { |text| text.lines.grep_v(/^#/).map { |line| line[/\A(.+) \S+$/, 1] }.sort }
 
-    assert_equal rows[1], rows[0]
-    assert_equal told[1].lines.grep(/^# (TYPE|HELP)/).sort, told[0].lines.grep(/^# (TYPE|HELP)/).sort
+    assert_same_series endpoints, text
+    assert_equal endpoints.lines.grep(/^# (TYPE|HELP)/).sort, text.lines.grep(/^# (TYPE|HELP)/).sort
     return if PrometheusServer.missing
-    output, content = PrometheusServer.promtool("check", "metrics", input: told[0])
+    output, content = PrometheusServer.promtool("check", "metrics", input: text)
     assert content, output
   end
 
@@ -92,7 +86,6 @@ class MetricsYabedaTest < Minitest::Test
 
   def test_what_is_not_measured_is_not_shown_as_0
     told = child(<<~RUBY)
-      require "prometheus/client/formats/text"
       AllocStats::Metrics::Yabeda.register
       Yabeda.configure!
       Yabeda.collect!
@@ -150,7 +143,6 @@ class MetricsYabedaTest < Minitest::Test
   def test_processes_that_share_a_store
     told = child(<<~RUBY)
       require "tmpdir"
-      require "prometheus/client/formats/text"
       Dir.mktmpdir do |folder|
         Prometheus::Client.config.data_store = Prometheus::Client::DataStores::DirectFileStore.new(dir: folder)
         AllocStats::Metrics::Yabeda.register

@@ -1,13 +1,12 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/another_ruby"
 require "support/compiled"
 
 class OtherProcessTest < Minitest::Test
-  SLEEP = "$stdout.puts :ready; $stdout.flush; sleep"
-
   def test_the_kernels_figures_agree_with_what_the_process_says_of_itself
-    other("$stdout.puts :ready; $stdout.flush; $stdin.gets; require 'allocstats'; puts AllocStats.memory.rss; $stdout.flush; sleep") do |pid, io|
+    AnotherRuby.run(afterwards: "$stdin.gets; require 'allocstats'; puts AllocStats.memory.rss; $stdout.flush; sleep") do |pid, io|
       process = AllocStats::OtherProcess.new(pid)
       io.puts
       own = Integer(io.gets)
@@ -23,7 +22,7 @@ class OtherProcessTest < Minitest::Test
   end
 
   def test_refresh_sees_what_has_changed
-    other("$stdout.puts :ready; $stdout.flush; $stdin.gets; $all = 'x' * 80_000_000; $stdout.puts :done; $stdout.flush; sleep") do |pid, io|
+    AnotherRuby.run(afterwards: "$stdin.gets; $all = 'x' * 80_000_000; puts :done; $stdout.flush; sleep") do |pid, io|
       process = AllocStats::OtherProcess.new(pid)
       before = process.rss
       io.puts
@@ -33,20 +32,20 @@ class OtherProcessTest < Minitest::Test
   end
 
   def test_what_it_calls_itself_and_its_threads
-    other("Thread.new { Thread.current.name = 'sleeper'; sleep }; Thread.pass until Thread.list.size == 2; sleep 0.1; #{SLEEP}") do |pid|
+    AnotherRuby.run("Thread.new { Thread.current.name = 'sleeper'; sleep }; Thread.pass until Thread.list.size == 2; sleep 0.1") do |pid|
       process = AllocStats::OtherProcess.new(pid)
       assert_match(/ruby.* -e/, process.command)
       assert_equal 1, process.thread_names["sleeper"]
       assert_equal pid, process.to_h[:pid]
       assert_match(/\A#<AllocStats::OtherProcess #{pid} rss=\d+/, process.inspect)
     end
-    other("$0 = 'a title'; #{SLEEP}") { |pid| assert_equal "a title", AllocStats::OtherProcess.new(pid).command }
+    AnotherRuby.run("$0 = 'a title'") { |pid| assert_equal "a title", AllocStats::OtherProcess.new(pid).command }
   end
 
   TestAllocators.each do |entry|
     define_method("test_#{entry.key}_is_most_likely") do
       skip entry.missing if entry.missing
-      other(SLEEP, env: entry.env) do |pid|
+      AnotherRuby.run(env: entry.env) do |pid|
         guess = AllocStats::OtherProcess.new(pid).allocator
         assert_equal entry.name, guess.name
         assert_equal((entry.name == :glibc) ? :libc : :preloaded, guess.linkage)
@@ -61,7 +60,7 @@ class OtherProcessTest < Minitest::Test
   def test_a_title_over_the_environment
     entry = TestAllocators["jemalloc-5.3.0"]
     skip entry.missing if entry.missing
-    other("$0 = 'title' * 1000; #{SLEEP}", env: entry.env) do |pid|
+    AnotherRuby.run("$0 = 'title' * 1000", env: entry.env) do |pid|
       process = AllocStats::OtherProcess.new(pid)
       assert_equal :jemalloc, process.allocator.name
       assert_includes [nil, :preloaded], process.allocator.linkage
@@ -73,7 +72,7 @@ class OtherProcessTest < Minitest::Test
   def test_a_preload_by_name
     name = %w[libmimalloc.so.2 libtcmalloc_minimal.so.4].find { |each| Dir.glob("/usr/lib/*/#{each}").any? }
     skip "none of Debian's allocators is installed" unless name
-    other(SLEEP, env: {"LD_PRELOAD" => name}) do |pid|
+    AnotherRuby.run(env: {"LD_PRELOAD" => name}) do |pid|
       process = AllocStats::OtherProcess.new(pid)
       assert_equal :preloaded, process.allocator.linkage
       assert_includes process.loaded_names.map { |path| File.basename(path) }, name
@@ -83,7 +82,7 @@ class OtherProcessTest < Minitest::Test
   def test_one_that_was_opened_later_is_not_taken_for_the_one_that_runs
     entry = TestAllocators["mimalloc-3.6.0"]
     skip entry.missing if entry.missing
-    other("require 'fiddle'; Fiddle.dlopen(#{entry.path.dump}); #{SLEEP}") do |pid|
+    AnotherRuby.run("require 'fiddle'; Fiddle.dlopen(#{entry.path.dump})") do |pid|
       guess = AllocStats::OtherProcess.new(pid).allocator
       assert_equal :glibc, guess.name
       assert_equal [File.realpath(entry.path)], guess.others.map { |path| File.realpath(path) }
@@ -91,15 +90,15 @@ class OtherProcessTest < Minitest::Test
   end
 
   def test_heaps_of_glibcs_arenas
-    other("12.times { Thread.new { Array.new(500) { 'x' * 900 }; sleep } }; sleep 0.05 until Thread.list.all? { |thread| thread == Thread.current || thread.status == 'sleep' }; #{SLEEP}", env: {"MALLOC_ARENA_MAX" => nil}) do |pid|
+    AnotherRuby.run("12.times { Thread.new { Array.new(500) { 'x' * 900 }; sleep } }; sleep 0.05 until Thread.list.all? { |thread| thread == Thread.current || thread.status == 'sleep' }", env: {"MALLOC_ARENA_MAX" => nil}) do |pid|
       assert_operator AllocStats::OtherProcess.new(pid).maps.arena_heaps, :>=, 4
     end
-    other(SLEEP) { |pid| assert_operator AllocStats::OtherProcess.new(pid).maps.arena_heaps, :<=, 1 }
+    AnotherRuby.run { |pid| assert_operator AllocStats::OtherProcess.new(pid).maps.arena_heaps, :<=, 1 }
   end
 
   def test_a_process_that_ended
     process = nil
-    other(SLEEP) { |pid| process = AllocStats::OtherProcess.new(pid) }
+    AnotherRuby.run { |pid| process = AllocStats::OtherProcess.new(pid) }
     refute_predicate process, :alive?
     [:refresh, :memory, :command, :maps, :peak].each do |name|
       error = assert_raises(AllocStats::OtherProcess::Gone, name) { process.public_send(name) }
@@ -134,17 +133,5 @@ class OtherProcessTest < Minitest::Test
     name, message = ChildProcess.ruby(code).value
     assert_equal "AllocStats::OtherProcess::NotPermitted", name
     assert_match(/\Aprocess #{Process.pid} may not be looked at by this user/, message)
-  end
-
-  private
-
-  # Yields the pid of a Ruby that runs this and has said that it is ready.
-  def other(code, env: {})
-    io = IO.popen([{"LD_PRELOAD" => nil, **env}, RbConfig.ruby, "-I#{ChildProcess::LIB}", "-e", code], "r+")
-    assert_equal "ready", io.gets&.chomp
-    yield io.pid, io
-  ensure
-    Process.kill(:KILL, io.pid)
-    io.close
   end
 end

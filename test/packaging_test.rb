@@ -86,7 +86,7 @@ class PackagingTest < Minitest::Test
         puts error.message
       end
       passed_by = AllocStats::Rack::Middleware.new(->(_) { :the_application }).call({"PATH_INFO" => "/"})
-      endpoint = AllocStats::Rack::Endpoint.new(allow: ->(_) { true })
+      endpoint = AllocStats::Rack::Endpoint.new(allow: ->(_) { true }, health: {expect: :jemalloc})
       puts endpoint.call({"REQUEST_METHOD" => "GET", "PATH_INFO" => "/health"}).last
       print [AllocStats.supported?, AllocStats.start, AllocStats.started?, AllocStats.safe_point, AllocStats.thread_bytes, passed_by].inspect
     RUBY

@@ -67,6 +67,14 @@ class PreloadTest < Minitest::Test
     assert_equal "truefalse", result.stdout
   end
 
+  def test_which_names_and_versions_the_running_one_answers_to
+    version = @entry.version
+    right = ["jemalloc", "jemalloc-#{version[/\A\d+/]}", "jemalloc-#{version[/\A\d+\.\d+/]}", "jemalloc-#{version}"]
+    wrong = ["jemal", "jemalloc-", "jemalloc-#{version}0", "jemalloc-#{version}.1", "jemalloc-#{version[0]}.", "mimalloc-#{version}", "glibc", "libc"]
+    running = ChildProcess.ruby("#{[*right, *wrong].inspect}.select { |asked| AllocStats::Launch::Restart.send(:running?, asked) }", allocator: @entry).value
+    assert_equal right, running
+  end
+
   def test_one_line_programs_and_required_on_the_command_line
     assert_equal "jemalloc", ruby("-e", "require 'allocstats/preload'; print AllocStats.allocator.name").stdout
     assert_equal "jemalloc[\"x\"]", ruby("-rallocstats/preload", "-e", "print AllocStats.allocator.name, ARGV", "x").stdout

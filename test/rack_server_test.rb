@@ -114,7 +114,7 @@ class RackServerTest < Minitest::Test
       pids = Array.new(40) { JSON.parse(server.get("/allocator").body).dig("process", "pid") }.uniq
       pids |= server.burst(60, "/allocator").map { |answer| JSON.parse(answer.body).dig("process", "pid") }
 
-      assert_equal children_of(server.pid).sort, pids.sort
+      assert_equal server.children.sort, pids.sort
     end
   end
 
@@ -141,7 +141,7 @@ class RackServerTest < Minitest::Test
     PumaServer.run(rackup: rackup, workers: 2, threads: 2) do |server|
       healths = -> { JSON.parse(server.get("/health").body, symbolize_names: true).then { |told| [told[:status], told[:checks][:"workers:reporting"][0]] } }
       soon { healths.call.then { |status, check| status == "pass" && check[:observedValue] == 2 } }
-      stopped = children_of(server.pid).last
+      stopped = server.children.last
       Process.kill(:STOP, stopped)
       said = nil
       soon { (said = healths.call)[0] == "warn" }
@@ -177,10 +177,6 @@ class RackServerTest < Minitest::Test
     socket.readpartial(10_000)
   ensure
     socket&.close
-  end
-
-  def children_of(pid)
-    File.read("/proc/#{pid}/task/#{pid}/children").split.map(&:to_i)
   end
 end
 
@@ -301,9 +297,7 @@ module RackUnderPumaTests
     nil
   end
 
-  def workers_of(server)
-    File.read("/proc/#{server.pid}/task/#{server.pid}/children").split.map(&:to_i).sort
-  end
+  def workers_of(server) = server.children.sort
 
   def soon(what, seconds: 40)
     deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds

@@ -4,9 +4,12 @@ require "test_helper"
 require "support/rails_app"
 require "support/small_rails"
 require "support/forking_server"
+require "support/workers_app"
 
 # Where the sampler runs by itself: in what serves requests, and nowhere else.
 class RailsSamplerTest < Minitest::Test
+  include WorkersApp
+
   def rails = @rails ||= SmallRails.new("rails_7_2")
 
   def setup
@@ -16,14 +19,7 @@ class RailsSamplerTest < Minitest::Test
 
   # What the worker that answers says of all, as soon as there are so many.
   def workers(server, count, key = RailsApp::KEY)
-    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 20
-    loop do
-      answer = JSON.parse(server.get("/allocator/workers.json", key).body, symbolize_names: true)
-      living = answer[:workers].select { |worker| worker[:alive] }
-      return living if living.size == count
-      flunk "not #{count} workers: #{answer}" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
-      sleep 0.2
-    end
+    living(ask(server, "/allocator/workers.json", key) { |answer| living(answer).size == count })
   end
 
   def test_under_puma

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/object_count"
 
 class SampleTest < Minitest::Test
   def test_every_figure_has_a_reader_and_a_name
@@ -41,21 +42,8 @@ class SampleTest < Minitest::Test
   end
 
   def test_refresh_makes_no_ruby_object
-    made = ChildProcess.ruby(<<~RUBY).value
-      sample = AllocStats.sample
-      count = -> do
-        before = GC.stat(:total_allocated_objects)
-        i = 0
-        while i < 10_000
-          sample.refresh
-          i += 1
-        end
-        GC.stat(:total_allocated_objects) - before
-      end
-      count.call
-      count.call
-    RUBY
-    assert_equal 0, made
+    code = "sample = AllocStats.sample; ObjectCount.of(10_000) { sample.refresh }"
+    assert_equal 0, ChildProcess.ruby(code, require: ["allocstats", ObjectCount::FILE]).value
   end
 
   def test_refresh_takes_nothing_from_the_measured_malloc

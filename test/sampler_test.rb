@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/object_count"
 
 # The sampler's thread, each time in a process of its own.
 class SamplerTest < Minitest::Test
@@ -176,21 +177,8 @@ class SamplerTest < Minitest::Test
   end
 
   def test_a_sample_makes_no_ruby_object
-    made = child(<<~RUBY)
-      AllocStats.start(interval: 3600)
-      count = lambda do
-        before = GC.stat(:total_allocated_objects)
-        i = 0
-        while i < 1000
-          AllocStats::SharedPage.tick
-          i += 1
-        end
-        GC.stat(:total_allocated_objects) - before
-      end
-      count.call
-      count.call
-    RUBY
-    assert_equal 0, made
+    code = "AllocStats.start(interval: 3600); ObjectCount.of(1000) { AllocStats::SharedPage.tick }"
+    assert_equal 0, child(code, require: ["allocstats", ObjectCount::FILE])
   end
 
   def test_the_waiting_thread_gives_its_memory_back_too

@@ -3,6 +3,8 @@
 require "test_helper"
 
 require "fileutils"
+require "support/object_count"
+require "support/server_process"
 require "tmpdir"
 
 # The tests stand on real processes under real allocators, so that ground is tested first.
@@ -71,6 +73,54 @@ class ChildProcessTest < Minitest::Test
     false
   rescue Errno::ENOENT, Errno::ESRCH
     true
+  end
+end
+
+class ObjectCountTest < Minitest::Test
+  def test_each_time_counts
+    assert_equal 0, ObjectCount.of(1000) { nil }
+    assert_equal 2000, ObjectCount.of(1000) { [Object.new] }
+    assert_equal 0, ObjectCount.of(0) { flunk }
+  end
+
+  def test_what_is_made_the_first_time_alone_does_not
+    kept = nil
+    assert_equal 0, ObjectCount.of(1) { kept ||= Object.new }
+  end
+end
+
+class ServerProcessTest < Minitest::Test
+  # Says its port, and sleeps with a child of its own.
+  class Sleeper < ServerProcess
+    def initialize(code) = super(RbConfig.ruby, "-e", code)
+
+    def listening_port = log[/port (\d+)/, 1]
+  end
+
+  SLEEPING = "fork { sleep }; $stdout.sync = true; puts 'on port 4711'; sleep"
+
+  def test_it_is_there_while_the_block_runs
+    pid = Sleeper.new(SLEEPING).run do |server|
+      assert_equal [4711, "on port 4711\n"], [server.port, server.log]
+      assert_equal 1, Process.kill(0, -server.pid)
+      server.pid
+    end
+    assert_raises(Errno::ESRCH) { Process.kill(0, pid) }
+  end
+
+  def test_it_is_gone_after_an_error_too
+    pid = nil
+    assert_raises(IOError) { Sleeper.new(SLEEPING).run { |server| (pid = server.pid) && raise(IOError) } }
+    assert_raises(Errno::ESRCH) { Process.kill(0, pid) }
+  end
+
+  def test_one_that_ends_before_it_listens
+    error = assert_raises(ServerProcess::Failed) { Sleeper.new("abort 'out of order'").run { flunk } }
+    assert_equal "ServerProcessTest::Sleeper ended before it listened:\nout of order\n", error.message
+  end
+
+  def test_one_that_has_ended_by_itself_is_no_failure
+    assert_equal 1, Sleeper.new("puts 'port 1'; $stdout.flush; sleep 0.5").run { |server| sleep(1) && server.port }
   end
 end
 

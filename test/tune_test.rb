@@ -214,13 +214,19 @@ class TuneTest < Minitest::Test
   end
 end
 
-class TuneJemallocTest < Minitest::Test
-  VERSIONS = TestAllocators.select { |entry| entry.name == :jemalloc }
-
+# For a test that holds under all versions of an allocator, whose name is NAME; skips where there is none.
+module EachVersion
   def each_version
-    VERSIONS.each { |entry| yield entry unless entry.missing }
-    skip VERSIONS.first.missing if VERSIONS.all?(&:missing)
+    versions = TestAllocators.select { |entry| entry.name == self.class::NAME }
+    versions.each { |entry| yield entry unless entry.missing }
+    skip versions.first.missing if versions.all?(&:missing)
   end
+end
+
+class TuneJemallocTest < Minitest::Test
+  include EachVersion
+
+  NAME = :jemalloc
 
   def test_decay_is_set_in_the_arenas_there_are_and_those_to_come
     each_version do |entry|
@@ -337,12 +343,9 @@ class TuneJemallocTest < Minitest::Test
 end
 
 class TuneMimallocTest < Minitest::Test
-  VERSIONS = TestAllocators.select { |entry| entry.name == :mimalloc }
+  include EachVersion
 
-  def each_version
-    VERSIONS.each { |entry| yield entry unless entry.missing }
-    skip VERSIONS.first.missing if VERSIONS.all?(&:missing)
-  end
+  NAME = :mimalloc
 
   def test_an_option_has_the_name_of_the_running_version
     each_version do |entry|

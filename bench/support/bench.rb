@@ -11,11 +11,7 @@ require "allocstats"
 module Bench
   module_function
 
-  def median(values)
-    sorted = values.sort
-    middle = sorted.size / 2
-    sorted.size.odd? ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2.0
-  end
+  def median(values) = AllocStats::Statistics.median(values)
 
   # The middle and, in brackets, the extremes.
   def spread(values, digits: 2)

@@ -7,8 +7,6 @@ class MalloptFuzz < Fuzzing::Target
     def inspect = "AllocStats.mallopt(#{arguments.map(&:inspect).join(", ")})"
   end
 
-  MOST_BLOCKS = 2000
-
   def self.allocators = [TestAllocators["glibc"]]
 
   def self.environments = [{}, {"MALLOC_ARENA_MAX" => "2", "GLIBC_TUNABLES" => "glibc.malloc.tcache_count=0"}]
@@ -17,7 +15,6 @@ class MalloptFuzz < Fuzzing::Target
     super
     @options = AllocStats.mallopt_catalogue
     @names = @options.keys.map(&:name)
-    @blocks = []
   end
 
   def attempt(random)
@@ -27,8 +24,7 @@ class MalloptFuzz < Fuzzing::Target
   end
 
   def perform(call)
-    @blocks.clear if @blocks.size > MOST_BLOCKS
-    @blocks << ("x" * (call.hash % 200_000))
+    allocate(call, most: 200_000)
     AllocStats.mallopt(*call.arguments)
     true
   end
@@ -50,7 +46,6 @@ class MalloptFuzz < Fuzzing::Target
   # Often one that the option takes, and the ends of what it takes.
   def value(option, random)
     return Fuzzing::Values.any(random) unless option && random.rand(3) > 0
-    range = option.range
-    [range.begin, range.end, range.begin - 1, range.end + 1, random.rand(range)].sample(random: random)
+    Fuzzing::Values.near(option.range, random)
   end
 end

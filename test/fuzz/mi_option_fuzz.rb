@@ -7,8 +7,6 @@ class MiOptionFuzz < Fuzzing::Target
     def inspect = "AllocStats.mi_option(#{arguments.map(&:inspect).join(", ")})"
   end
 
-  MOST_BLOCKS = 2000
-
   def self.allocators = TestAllocators.select { |entry| entry.name == :mimalloc }
 
   def initialize
@@ -16,7 +14,6 @@ class MiOptionFuzz < Fuzzing::Target
     @options = AllocStats.mi_option_catalogue
     @names = @options.keys.map(&:name)
     @elsewhere = AllocStats::MiOption::KNOWN.keys + AllocStats::MiOption::SAME.flatten - @names
-    @blocks = []
   end
 
   def attempt(random)
@@ -26,8 +23,7 @@ class MiOptionFuzz < Fuzzing::Target
   end
 
   def perform(call)
-    @blocks.clear if @blocks.size > MOST_BLOCKS
-    @blocks << ("x" * (call.hash % 20_000))
+    allocate(call)
     AllocStats.mi_option(*call.arguments)
     call.arguments.size > 1
   end
@@ -49,7 +45,6 @@ class MiOptionFuzz < Fuzzing::Target
   # Often one that the option takes, and the ends of what it takes.
   def value(option, random)
     return Fuzzing::Values.any(random) unless option && random.rand(3) > 0
-    range = option.range
-    [range.begin, range.end, range.begin - 1, range.end + 1, random.rand(range)].sample(random: random)
+    Fuzzing::Values.near(option.range, random)
   end
 end

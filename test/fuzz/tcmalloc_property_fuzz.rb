@@ -7,8 +7,6 @@ class TcmallocPropertyFuzz < Fuzzing::Target
     def inspect = "AllocStats.#{method}(#{arguments.map(&:inspect).join(", ")})"
   end
 
-  MOST_BLOCKS = 2000
-
   def self.allocators = TestAllocators.select { |entry| entry.name == :tcmalloc }
 
   def initialize
@@ -16,20 +14,18 @@ class TcmallocPropertyFuzz < Fuzzing::Target
     @properties = AllocStats::TcmallocProperty.all
     @names = @properties.keys
     @writable = @properties.values.select(&:range)
-    @blocks = []
   end
 
   def attempt(random)
     return Call.new(:tcmalloc_release_rate, [Fuzzing::Values.any(random)]) if random.rand(10).zero?
     return Call.new(:tcmalloc_property, [name(random)]) if random.rand(5).zero?
     property = @writable.sample(random: random)
-    return Call.new(:tcmalloc_property, [property.name, value(property, random)]) if random.rand(2).zero?
+    return Call.new(:tcmalloc_property, [property.name, Fuzzing::Values.near(property.range, random)]) if random.rand(2).zero?
     Call.new(:tcmalloc_property, [name(random), Fuzzing::Values.any(random)])
   end
 
   def perform(call)
-    @blocks.clear if @blocks.size > MOST_BLOCKS
-    @blocks << ("x" * (call.hash % 20_000))
+    allocate(call)
     AllocStats.public_send(call.method, *call.arguments)
     true
   end
@@ -47,11 +43,5 @@ class TcmallocPropertyFuzz < Fuzzing::Target
     when 3 then Fuzzing::Values.junk(random)
     else Fuzzing::Values.any(random)
     end
-  end
-
-  # Often one that the property takes, and the ends of what it takes.
-  def value(property, random)
-    range = property.range
-    [range.begin, range.end, range.begin - 1, range.end + 1, random.rand(range)].sample(random: random)
   end
 end

@@ -8,7 +8,6 @@ class TuneFuzz < Fuzzing::Target
     def inspect = "AllocStats.tune(#{profile.inspect}, **#{options.inspect})"
   end
 
-  MOST_BLOCKS = 2000
   MOST_OPTIONS = 4
 
   def initialize
@@ -19,7 +18,6 @@ class TuneFuzz < Fuzzing::Target
     @elsewhere = languages.except(AllocStats.allocator.name, :mimalloc).flat_map { |_, language| language.names.map(&:to_s) }
     @options = @own.map { |name| AllocStats::Tuner.option(name) }
     @good = @options.to_h { |option| [option.name.name, option.value] }
-    @blocks = []
   end
 
   def attempt(random)
@@ -28,8 +26,7 @@ class TuneFuzz < Fuzzing::Target
   end
 
   def perform(call)
-    @blocks.clear if @blocks.size > MOST_BLOCKS
-    @blocks << ("x" * (call.hash % 20_000))
+    allocate(call)
     AllocStats.tune(call.profile, **call.options)
     true
   end

@@ -53,17 +53,17 @@ module ChildProcess
     report, report_in_child = IO.pipe
     libraries = Array(require).map { |library| "-r#{library}" }
     command = [RbConfig.ruby, "-I#{LIB}", *options, *libraries, "-e", program(code, report_in_child.fileno), *arguments]
-    run(command, env: environment(allocator, env, bundler), timeout:, check:, chdir:, report:, report_in_child:)
+    run(command, env: environment(env, allocator: allocator, bundler: bundler), timeout:, check:, chdir:, report:, report_in_child:)
   end
 
   # Runs any command in the same way, without a value: for executables and shells.
   def command(*command, allocator: nil, env: {}, bundler: false, timeout: 60, check: true, chdir: Dir.pwd)
     report, report_in_child = IO.pipe
-    run(command, env: environment(allocator, env, bundler), timeout:, check:, chdir:, report:, report_in_child:)
+    run(command, env: environment(env, allocator: allocator, bundler: bundler), timeout:, check:, chdir:, report:, report_in_child:)
   end
 
-  # The environment as Process.spawn takes it: what is foreign is unset.
-  def environment(allocator, env, bundler)
+  # An environment as Process.spawn takes it: what is foreign is unset.
+  def environment(env, allocator: nil, bundler: false)
     foreign = bundler ? FOREIGN : Regexp.union(FOREIGN, BUNDLER)
     unset = ENV.keys.grep(foreign).to_h { |name| [name, nil] }
     unset.merge(allocator ? allocator.env : {}, env.transform_keys(&:to_s))
@@ -122,5 +122,5 @@ module ChildProcess
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
-  private_class_method :environment, :program, :run, :wait, :finish, :parse, :now
+  private_class_method :program, :run, :wait, :finish, :parse, :now
 end

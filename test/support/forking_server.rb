@@ -21,13 +21,12 @@ class ForkingServer < PumaServer
   end
 
   def initialize(name, port, **options)
-    super(["-c", "server.rb", "config.ru"], **options)
-    @command[2] = name.to_s
+    super(["-c", "server.rb", "config.ru"], command: [name.to_s], **options)
     @wanted_port = port
   end
 
+  private
+
   # Both log that they listen before a worker does.
-  def log
-    super.sub(/listening on addr=127\.0\.0\.1:#{@wanted_port}\b/, "Listening on http://127.0.0.1:#{@wanted_port}")
-  end
+  def listening_port = log[/listening on addr=127\.0\.0\.1:(#{@wanted_port})\b/, 1]
 end

@@ -15,6 +15,7 @@ require "tmpdir"
 # a setting changed. The same seed makes the same calls.
 module Fuzzing
   FOLDER = File.expand_path("../fuzz", __dir__)
+  MOST_BLOCKS = 2000 # that a target keeps between its calls
 
   class Target
     # Entries of TestAllocators, and environments, under which it is worth running.
@@ -29,6 +30,15 @@ module Fuzzing
 
     # All that can be set, as it is now: a Hash.
     def settings = raise(NotImplementedError)
+
+    private
+
+    # What a target may do before a call: the process goes on allocating, with whatever was set.
+    def allocate(call, most: 20_000)
+      @blocks ||= []
+      @blocks.clear if @blocks.size > MOST_BLOCKS
+      @blocks << ("x" * (call.hash % most))
+    end
   end
 
   # tries::    how many calls were made
@@ -155,5 +165,10 @@ module Fuzzing
     end
 
     def junk(random) = random.bytes(random.rand(300))
+
+    # One of a range of numbers, or from the ends of it.
+    def near(range, random)
+      [range.begin, range.end, range.begin - 1, range.end + 1, random.rand(range)].sample(random: random)
+    end
   end
 end

@@ -3,19 +3,16 @@
 require "json"
 require "net/http"
 require "open3"
+require "support/server_process"
 require "tmpdir"
 require "yaml"
 
-# A real Prometheus in a process of its own, on a port that the kernel chose, with its data in a folder that is gone
-# afterwards:
+# A real Prometheus on a port that the kernel chose, with its data in a folder that is gone afterwards:
 #
 #   PrometheusServer.run({"scrape_configs" => [...]}) do |prometheus|
 #     prometheus.soon("up == 1")   # => [[{"job" => ...}, 1.0]]
 #   end
-class PrometheusServer
-  class Failed < StandardError; end
-
-  SECONDS_TO_BOOT = 60
+class PrometheusServer < ServerProcess
   SECONDS_TO_ANSWER = 60
 
   # Why it cannot be used here, for `skip`; nil where it can.
@@ -38,18 +35,8 @@ class PrometheusServer
     end
   end
 
-  attr_reader :port
-
   def initialize(folder)
-    @folder = folder
-    @log = "#{folder}/log"
-  end
-
-  def run
-    start
-    yield self
-  ensure
-    stop
+    super("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0", folder: folder)
   end
 
   # What an expression is now: [[labels, number], ...].
@@ -70,8 +57,6 @@ class PrometheusServer
 
   def rules = answer("/api/v1/rules").fetch("groups").flat_map { |group| group["rules"] }
 
-  def log = File.read(@log, encoding: Encoding::UTF_8)
-
   private
 
   def answer(path, parameters = {})
@@ -90,23 +75,8 @@ class PrometheusServer
     found
   end
 
-  def start
-    @pid = Process.spawn("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0",
-      in: File::NULL, out: @log, err: @log, pgroup: true, chdir: @folder)
-    deadline = now + SECONDS_TO_BOOT
-    until log.include?("Server is ready to receive web requests") && (@port = log[/msg="Listening on" address=127\.0\.0\.1:(\d+)/, 1]&.to_i)
-      raise Failed, "Prometheus ended before it listened:\n#{log}" if Process.wait(@pid, Process::WNOHANG)&.then { @pid = nil } || @pid.nil?
-      raise Failed, "Prometheus did not listen within #{SECONDS_TO_BOOT} s:\n#{log}" if now > deadline
-      sleep 0.05
-    end
+  def listening_port
+    text = log
+    text[/msg="Listening on" address=127\.0\.0\.1:(\d+)/, 1] if text.include?("Server is ready to receive web requests")
   end
-
-  # Its data is of no further use, so it need not be put away in order.
-  def stop
-    return unless @pid
-    Process.kill(:KILL, -@pid)
-    Process.wait(@pid)
-  end
-
-  def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 end

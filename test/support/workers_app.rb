@@ -26,10 +26,10 @@ module WorkersApp
   end
 
   # What a running server answers, as soon as the block says that it is what is waited for.
-  def ask(server, path = "/", seconds: 20)
+  def ask(server, path = "/", headers = {}, seconds: 20)
     deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
     loop do
-      answer = JSON.parse(server.get(path).body, symbolize_names: true)
+      answer = JSON.parse(server.get(path, headers).body, symbolize_names: true)
       return answer if !block_given? || yield(answer)
       flunk("not within #{seconds} s: #{answer}\n#{server.log}") if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
       sleep 0.1

@@ -3,8 +3,8 @@
 require "test_helper"
 require "io/wait"
 
-class RackSharedReadingTest < Minitest::Test
-  def shared(seconds: 60, &take) = AllocStats::Rack::SharedReading.new(seconds: seconds, &take)
+class SharedReadingTest < Minitest::Test
+  def shared(seconds: 60, &take) = AllocStats::SharedReading.new(seconds: seconds, &take)
 
   def test_a_burst_costs_one_reading
     taken = 0
