@@ -31,6 +31,10 @@ class AllocatorTest < Minitest::Test
     end
   end
 
+  def test_as_text_it_is_its_verdict
+    assert_equal AllocStats.allocator.verdict_sentence, AllocStats.allocator.to_s
+  end
+
   def test_a_missing_library_is_a_preload_without_effect
     found = preloaded("/nowhere/libjemalloc.so.2")
     assert_equal "preload_ineffective", found[:verdict]

@@ -82,6 +82,9 @@ module AllocStats
       end
     end
 
+    # The same: `puts AllocStats.allocator`.
+    def to_s = verdict_sentence
+
     def to_h
       {
         name: name, version: version, linkage: linkage, path: path, verdict: verdict,
