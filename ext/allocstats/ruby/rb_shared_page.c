@@ -51,21 +51,27 @@ static VALUE page_make(VALUE self) {
 struct find {
 	process_identity master;
 	struct shared_page found;
+	bool ran;
 };
 
 /* Without the GVL: looks through /proc, and may wait for a sibling that does the same. */
 static void *find_nogvl(void *data) {
 	struct find *find = data;
+	find->ran = true;
 	shared_page_find(&find->found, find->master);
 	return NULL;
 }
 
 /* find(pid of the master) => true when this process has a page, the one of the master's other children */
 static VALUE page_find(VALUE self, VALUE master) {
-	struct find find = {identity_of(master), {.descriptor = -1}};
+	struct find find = {identity_of(master), {.descriptor = -1}, false};
 	if (process_page.memory || !find.master) return page_present(self);
-	/* The one that does not end a killed thread before what follows. */
-	rb_thread_call_without_gvl2(find_nogvl, &find, NULL, NULL);
+	/* The one that does not end a killed thread before what follows. Where the thread was just woken, it calls
+	 * nothing. */
+	while (!find.ran) {
+		rb_thread_check_ints();
+		rb_thread_call_without_gvl2(find_nogvl, &find, NULL, NULL);
+	}
 	if (process_page.memory)
 		shared_page_leave(&find.found);
 	else
