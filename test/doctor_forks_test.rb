@@ -17,6 +17,13 @@ class DoctorForksTest < Minitest::Test
     ChildProcess.ruby("#{code}; sleep 0.1; found = #{what}; $children.each { |pid| Process.kill(:KILL, pid) }; [Process.pid, $children, found]", **options).value
   end
 
+  def test_where_the_kernel_lists_no_children_nothing_is_claimed
+    Dir.mktmpdir do |folder|
+      File.write("#{folder}/stat", File.read("/proc/self/stat"))
+      assert_raises(Errno::ENOENT) { AllocStats::Doctor::Forks.new(folder).beside_beginning_threads }
+    end
+  end
+
   def test_children_of_this_process
     parent, children, found = in_parent(HASTY)
     refute_empty found

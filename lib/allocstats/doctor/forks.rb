@@ -18,9 +18,10 @@ module AllocStats
       end
 
       # @return [Array<Hash>] {parent:, child:, thread:}: two pids and how the thread calls itself
-      # @raise [SystemCallError] where the process is not there
+      # @raise [SystemCallError] where the process is not there, or the kernel lists no children (CONFIG_PROC_CHILDREN)
       def beside_beginning_threads
         mine = @process.stat
+        @process.read("task/#{mine.pid}/children") # without it an empty list would claim that there were none
         forks_of(mine.pid) + (mine.forked? ? forks_of(mine.parent).select { |fork| fork[:child] == mine.pid } : [])
       end
 
