@@ -42,4 +42,21 @@ class MeasurementTest < Minitest::Test
     RUBY
     assert_operator given, :<, 1_000_000
   end
+
+  # A Ractor's thread, and any thread with RUBY_MN_THREADS=1, is run by whichever native thread is free.
+  def test_where_native_threads_are_shared_nothing_is_counted
+    skip "Ruby shares native threads from 3.3 on" if Gem::Version.new(RUBY_VERSION) < Gem::Version.new("3.3")
+    entry = TestAllocators["jemalloc-5.3.0"]
+    skip entry.missing if entry.missing
+    slept = "busy = Thread.new { 200.times { Array.new(100) { 'x' * 5_000 } } }; m = AllocStats.measure { sleep 0.1 }; busy.join; [m.given, m.reason, AllocStats.thread_bytes]"
+    given, reason, bytes = ChildProcess.ruby(slept, allocator: entry, env: {"RUBY_MN_THREADS" => "1"}).value
+    assert_nil given
+    assert_nil bytes
+    assert_match(/more than one of its threads on this native thread/, reason)
+
+    ractor = "r = Ractor.new { m = AllocStats.measure { 'x' * 100_000 }; [m.given, m.reason, AllocStats.thread_bytes] }; r.respond_to?(:value) ? r.value : r.take"
+    assert_equal [nil, reason, nil], ChildProcess.ruby(ractor, allocator: entry, options: ["-W:no-experimental"]).value
+    alone = ChildProcess.ruby("Ractor.new { 1 }; AllocStats.measure { 'x' * 100_000 }.given", allocator: entry, options: ["-W:no-experimental"]).value
+    assert_operator alone, :>, 100_000, "the main Ractor's threads have native threads of their own"
+  end
 end

@@ -387,7 +387,7 @@ class TuneMimallocTest < Minitest::Test
     each_version do |entry|
       tuned, after = ChildProcess.ruby(<<~RUBY, allocator: entry).value
         begun, go = Queue.new, Queue.new
-        purge = Thread.new { AllocStats::Purge.apart { AllocStats::Purge.begin_options; begun << true; go.pop; AllocStats::Purge.end_options } }
+        purge = Thread.new { AllocStats::Purge.apart { AllocStats::Purge.with_options { begun << true; go.pop } } }
         begun.pop
         tuning = Thread.new { AllocStats.tune(purge_delay: 4711) }
         sleep 0.05

@@ -320,12 +320,17 @@ module AllocStats
     # Gives memory back to the kernel and says what came of it. Runs without the GVL; milliseconds, growing with what is
     # given back. Concurrent purges are one: who comes later gets the same answer.
     #
+    # What the allocator keeps for other threads each of them hands back itself, at its next AllocStats.safe_point: where
+    # another thread is, in malloc or not, nobody can know, so none is touched.
+    #
     # @param gc [Boolean] collect Ruby's garbage first
-    # @param compact [Boolean] compact Ruby's heap first, where this Ruby can
-    # @param threads [Boolean] also what the allocator keeps for threads that sleep; busy ones follow at their next
-    #   AllocStats.safe_point
+    # @param compact [Boolean, Symbol] compact Ruby's heap first, where this Ruby can. A process that shares pages which
+    #   were written before a fork (a worker, or a master with workers) is Refused: compacting gives it copies of its own;
+    #   :even_shared has it done nevertheless
+    # @param threads [Boolean] also ask the other threads
     # @return [Purge]
-    # @raise [Refused] inside of a purge
+    # @raise [Refused] inside of a purge; before anything was done, for a heap that is shared; and when a purge of another
+    #   thread has not ended for a minute
     def purge(gc: false, compact: false, threads: true)
       Purge.run(gc: gc, compact: compact, threads: threads)
     end
@@ -380,16 +385,21 @@ module AllocStats
     #   What malloc gave and took in this thread while the block ran, by the allocator's own counters. An exception of the
     #   block passes through.
     #   @yield the work to be measured
-    #   @return [Measurement] with nil for the bytes where the allocator does not count by thread (only jemalloc does)
+    #   @return [Measurement] with nil for the bytes, and the reason, where the allocator does not count by thread (only
+    #     jemalloc does) and where Ruby has several of its threads share a native one (Ruby 3.3 and later: RUBY_MN_THREADS=1,
+    #     and in every Ractor but the main one)
 
     # @!method thread_bytes
-    #   Bytes that malloc has given to this thread and taken back from it since the thread began.
+    #   Bytes that malloc has given to this thread and taken back from it since the thread began; nil where measure has
+    #   nil.
     #   @return [Array(Integer, Integer), nil]
 
     # @!method safe_point
-    #   Where a thread has nothing under way, at the end of a request or a job: gives back what the allocator keeps for
-    #   this thread if a purge has asked for it since the last time. Costs some ten nanoseconds when none has.
-    #   @return [Boolean] whether something was asked for
+    #   Where a thread has nothing under way, at the end of a request or a job: hands back what the allocator keeps for
+    #   this thread, if a purge has asked for it since the last time, or if the thread has taken a megabyte or more since
+    #   and a quarter of a second has gone by. So a thread that falls asleep keeps little, and no purge has to reach into
+    #   it. Some ten nanoseconds when there is nothing to do; over time at most a two-hundredth of the thread's.
+    #   @return [Boolean] whether something was handed back
 
     # What can be asked, for a person at a console.
     # @return [Help] a text, by to_s and by inspect

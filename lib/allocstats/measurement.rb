@@ -10,12 +10,17 @@ module AllocStats
   # - `value` what the block returned
   # - `reason` (String or nil) why nothing was counted
   class Measurement
+    SHARED = "Ruby runs more than one of its threads on this native thread (RUBY_MN_THREADS, or a Ractor), and malloc's counters are the native thread's"
+    private_constant :SHARED
+
     attr_reader :value, :given, :taken
 
-    def initialize(value, given, taken)
+    # @param shared [Boolean] whether this thread's native thread runs other Ruby threads as well
+    def initialize(value, given, taken, shared)
       @value = value
       @given = given
       @taken = taken
+      @shared = shared
       freeze
     end
 
@@ -24,7 +29,9 @@ module AllocStats
     end
 
     def reason
-      "#{Allocator.bound_name} does not count bytes by thread; jemalloc does" unless given
+      return if given
+      return SHARED if @shared
+      "#{Allocator.bound_name} does not count bytes by thread; jemalloc does"
     end
 
     def to_h

@@ -3,24 +3,26 @@
 module AllocStats
   # What one purge did: the answer of AllocStats.purge.
   #
-  # - `before`, `after` (Hash) the figures of a sample, by name, around the purge
-  # - `released` (Integer or nil) bytes by which the resident set became smaller, 0 where it did not; nil where the
-  #   kernel does not say
-  # - `outcome` (Symbol) :released; :nothing, when the allocator did what it could and nothing came of it; :noop, when it
+  # - `before`, `after` (Hash) the figures of a sample, by name, around the purge, and `uss`: the resident bytes that no
+  #   other process maps, nil where the kernel does not say
+  # - `released` (Integer or nil) bytes by which the resident set became smaller, 0 where that is less than NOISE; nil where
+  #   the kernel does not say
+  # - `outcome` (Symbol) :released; :nothing, when the allocator did what it could and nothing came of it; :unshared, when
+  #   the process has more pages of its own than before: collecting or compacting wrote to pages that it shared with its
+  #   parent and siblings, so that the machine has less although the resident set may be smaller; :noop, when the allocator
   #   can do nothing
-  # - `reason` (String or nil) why nothing was released, and which threads were not reached
+  # - `reason` (String or nil) why nothing was released, and which threads keep theirs for now
   # - `steps` (Array<Step>) what was done, in order
-  # - `threads` (Hash) how many other Ruby threads were :purged while they slept, and how many were :busy or :unreachable;
-  #   those purge themselves at their next AllocStats.safe_point
+  # - `threads` (Hash) how many other Ruby threads were :asked to hand back what the allocator keeps for them alone, which
+  #   each does at its next AllocStats.safe_point; empty where the allocator keeps nothing for threads
   # - `seconds` (Float)
   class Purge
     autoload :Run, "allocstats/purge/run"
-    autoload :SingleFlight, "allocstats/purge/single_flight"
 
     # `name` is in the allocator's own words; `released` are bytes of resident set, negative where it grew meanwhile.
     Step = Struct.new(:name, :released, :seconds, keyword_init: true)
 
-    # The readings and this object themselves touch some pages: less than this is not called released.
+    # The readings and this object themselves touch some pages: less than this is nobody's doing.
     NOISE = 128 * 1024
 
     # For a sentence.
@@ -76,7 +78,8 @@ module AllocStats
       @steps = steps.freeze
       @threads = threads.freeze
       @seconds = seconds
-      @released = [before[:rss] - after[:rss], 0].max if before[:rss] && after[:rss]
+      @released = beyond_noise(before[:rss] - after[:rss]) if before[:rss] && after[:rss]
+      @unshared = beyond_noise(after[:uss] - before[:uss]) if before[:uss] && after[:uss]
       @outcome = find_outcome(supported)
       @reason = find_reason
       freeze
@@ -100,8 +103,11 @@ module AllocStats
 
     private
 
+    def beyond_noise(bytes) = (bytes >= NOISE) ? bytes : 0
+
     def find_outcome(supported)
-      return :released if released && released >= NOISE
+      return :unshared if @unshared&.positive?
+      return :released if released&.positive?
       supported ? :nothing : :noop
     end
 
@@ -113,13 +119,14 @@ module AllocStats
       case outcome
       when :noop then "#{Allocator.bound_name} cannot be purged; #{ABLE} can"
       when :nothing then released ? "no pages were free to be returned" : "the resident set cannot be read"
+      when :unshared then "the process has #{Formats::Units.inline_bytes(@unshared)} more of its own than before"
       end
     end
 
     # Threads matter only where the allocator keeps memory for them.
     def threads_reason
-      missed = threads.fetch(:busy, 0) + threads.fetch(:unreachable, 0)
-      "#{missed} of #{threads.values.sum} other threads were not asleep and keep theirs until their next safe point" if missed.positive?
+      count = threads.fetch(:asked, 0)
+      "what is kept for #{(count == 1) ? "1 other thread" : "#{count} other threads"} follows at each one's next safe point" if count.positive?
     end
   end
 end

@@ -21,12 +21,19 @@ module Compiled
   # An extension that cannot be loaded once a process has started.
   def greedy_of_tls = build("greedy_of_tls.so", source("greedy_of_tls"), "-shared", "-fPIC")
 
+  # An extension for this very Ruby, to be required by its path.
+  def extension(name)
+    build("#{RbConfig::CONFIG["ruby_version"]}/#{name}.so", source(name), "-shared", "-fPIC", "-w", *ruby_headers)
+  end
+
   # A Ruby that was linked with more than a stock one: `arguments` are the linker's.
   def ruby(name, *arguments)
     config = RbConfig::CONFIG
-    build(name, source("embedded_ruby"), "-I#{config["rubyhdrdir"]}", "-I#{config["rubyarchhdrdir"]}", "-rdynamic", "-w",
+    build(name, source("embedded_ruby"), *ruby_headers, "-rdynamic", "-w",
       *arguments, "-L#{config["libdir"]}", *config["LIBRUBYARG"].split, "-Wl,-rpath,#{config["libdir"]}", "-lm", "-lstdc++", "-lpthread", "-ldl")
   end
+
+  def ruby_headers = RbConfig::CONFIG.values_at("rubyhdrdir", "rubyarchhdrdir").map { |folder| "-I#{folder}" }
 
   def source(name) = File.join(SOURCES, "#{name}.c")
 
@@ -34,10 +41,10 @@ module Compiled
     target = File.join(FOLDER, name)
     return target if File.exist?(target) && File.mtime(target) > File.mtime(source)
 
-    FileUtils.mkdir_p(FOLDER)
+    FileUtils.mkdir_p(File.dirname(target))
     output = IO.popen(["gcc", "-O2", source, *arguments, "-o", target, err: [:child, :out]], &:read)
     raise "#{name} could not be compiled: #{output}" unless $?.success?
     target
   end
-  private_class_method :source, :build
+  private_class_method :ruby_headers, :source, :build
 end

@@ -2,19 +2,42 @@
 #include "allocator.h"
 #include "rb_allocstats.h"
 
+#include <ruby/ractor.h>
+#include <ruby/version.h>
 #include <stdbool.h>
 #include <string.h>
 
+/* From this Ruby on its threads can share native threads: all of them with RUBY_MN_THREADS=1, which the description
+ * then says, and those of every Ractor but the main one. */
+#define RUBY_SHARES_NATIVE_THREADS (RUBY_API_VERSION_CODE >= 30300)
+
 static VALUE measurement_class; /* AllocStats::Measurement, in lib/allocstats/measurement.rb */
 static VALUE header_name;       /* "server-timing" */
-static ID id_call;
+static ID id_call, id_current;
+static VALUE main_ractor;       /* AllocStats and its constants were made by it */
+static bool all_share_natively; /* RUBY_MN_THREADS=1 */
+
+/*
+ * Whether what the allocator counts for this native thread is this Ruby thread's alone. Where native threads are shared,
+ * the counters have the bytes of whichever Ruby threads ran there, and a thread goes on in another one than it waited
+ * in. Tens of nanoseconds where Ractors can share, else none.
+ */
+static bool is_counted_alone(void) {
+	if (!RUBY_SHARES_NATIVE_THREADS) return true;
+	return !all_share_natively && rb_funcallv(rb_cRactor, id_current, 0, NULL) == main_ractor;
+}
+
+/* False where this allocator does not count, and where what it counts is not this thread's alone. */
+static bool read_thread_bytes(uint64_t *given, uint64_t *taken) {
+	const struct allocator *allocator = allocator_current();
+	return allocator->thread_bytes && is_counted_alone() && allocator->thread_bytes(given, taken);
+}
 
 /* AllocStats.thread_bytes => [given, taken] since this thread began, or nil. Keeps the GVL; some ten nanoseconds. */
 static VALUE thread_bytes(VALUE self) {
 	uint64_t given, taken;
 	(void)self;
-	const struct allocator *allocator = allocator_current();
-	if (!allocator->thread_bytes || !allocator->thread_bytes(&given, &taken)) return Qnil;
+	if (!read_thread_bytes(&given, &taken)) return Qnil;
 	return rb_assoc_new(ULL2NUM(given), ULL2NUM(taken));
 }
 
@@ -23,12 +46,11 @@ static VALUE measure(VALUE self) {
 	uint64_t given = 0, taken = 0, given_after = 0, taken_after = 0;
 	(void)self;
 	rb_need_block();
-	const struct allocator *allocator = allocator_current();
-	int counted = allocator->thread_bytes && allocator->thread_bytes(&given, &taken);
+	bool counted = read_thread_bytes(&given, &taken);
 	VALUE value = rb_yield_values(0);
-	if (counted) counted = allocator->thread_bytes(&given_after, &taken_after);
-	return rb_funcall(measurement_class, rb_intern("new"), 3, value, counted ? ULL2NUM(given_after - given) : Qnil,
-		counted ? ULL2NUM(taken_after - taken) : Qnil);
+	if (counted) counted = allocator_current()->thread_bytes(&given_after, &taken_after);
+	return rb_funcall(measurement_class, rb_intern("new"), 4, value, counted ? ULL2NUM(given_after - given) : Qnil,
+		counted ? ULL2NUM(taken_after - taken) : Qnil, boolean(!is_counted_alone()));
 }
 
 /* Whether a header is added by setting a key: of a plain Hash that is not frozen and has no such header yet. */
@@ -60,10 +82,9 @@ static VALUE timing_entry(uint64_t bytes) {
 static VALUE of_request(VALUE self, VALUE app, VALUE env) {
 	uint64_t given, given_after, taken;
 	(void)self;
-	const struct allocator *allocator = allocator_current();
-	bool counted = allocator->thread_bytes && allocator->thread_bytes(&given, &taken);
+	bool counted = read_thread_bytes(&given, &taken);
 	VALUE response = rb_funcallv(app, id_call, 1, &env);
-	if (!counted || !allocator->thread_bytes(&given_after, &taken)) return response;
+	if (!counted || !allocator_current()->thread_bytes(&given_after, &taken)) return response;
 
 	VALUE entry = timing_entry(given_after - given);
 	if (!takes_header(response)) return rb_yield_values(2, response, entry);
@@ -75,6 +96,11 @@ void init_measurement(VALUE module) {
 	measurement_class = rb_define_class_under(module, "Measurement", rb_cObject);
 	rb_gc_register_mark_object(measurement_class);
 	id_call = rb_intern("call");
+	id_current = rb_intern("current");
+	VALUE description = rb_const_get(rb_cObject, rb_intern("RUBY_DESCRIPTION"));
+	all_share_natively = RTEST(rb_funcall(description, rb_intern("include?"), 1, rb_str_new_cstr(" +MN")));
+	main_ractor = rb_funcall(rb_cRactor, id_current, 0);
+	rb_gc_register_mark_object(main_ractor);
 	header_name = rb_str_freeze(rb_str_new_cstr("server-timing"));
 	rb_gc_register_mark_object(header_name);
 	rb_define_singleton_method(measurement_class, "of_request", of_request, 2);

@@ -2,28 +2,37 @@
 
 module AllocStats
   class Purge
-    # One purge, step by step. The order is: Ruby's own garbage, the allocator's options, what belongs to threads, what is
-    # kept for the process, the extension's own heap. The C side runs without the GVL.
+    # One purge, step by step. The order is: Ruby's own garbage, the allocator's options, what belongs to this thread, what
+    # is kept for the process, the extension's own heap. The C side runs without the GVL.
     class Run
+      # What has to be said to have a heap compacted whose pages are shared with other processes.
+      EVEN_SHARED = :even_shared
+
+      # From this many bytes on that other processes map too, and that somebody wrote, a heap counts as shared.
+      SHARED = 4 * 1024 * 1024
+
       def initialize(gc: false, compact: false, threads: true)
         @gc = gc
         @compact = compact
         @threads = threads
-        @reached = {}
+        @asked = {}
         @steps = []
         @words = Purge.words
       end
 
       # @return [Purge]
+      # @raise [Refused] before anything was done
       def call
         begun = Clock.now
+        own = own_pages
+        refuse_to_unshare(own[:shared_dirty]) if @compact && @compact != EVEN_SHARED
         @sample = AllocStats.sample
         before = @sample.to_h
         collect_garbage
         purge_allocator
         step(PRIVATE_HEAP) { PrivateHeap.purge }
-        Purge.new(before: before, after: @sample.refresh.to_h, steps: @steps, threads: @reached,
-          seconds: Clock.now - begun, supported: supported?)
+        Purge.new(before: before.merge(uss: uss_of(own)), after: @sample.refresh.to_h.merge(uss: uss_of(own_pages)), steps: @steps,
+          threads: @asked, seconds: Clock.now - begun, supported: supported?)
       ensure
         @sample&.close
       end
@@ -34,33 +43,44 @@ module AllocStats
         !@words[:process].nil?
       end
 
+      # The kernel's account of this process's pages: milliseconds, growing with the resident set.
+      def own_pages = ProcessMemory.rollup(ProcessMemory::SELF).first
+
+      # What no other process maps: what the machine would have back.
+      def uss_of(pages)
+        private_pages = pages.values_at(:private_clean, :private_dirty)
+        private_pages.sum if private_pages.all?
+      end
+
+      # Compacting moves objects, which writes to every page of Ruby's heap: each one that a forked worker shares with its
+      # parent and siblings becomes a copy of its own.
+      def refuse_to_unshare(shared)
+        return unless shared && shared >= SHARED
+        raise Refused, "this process shares #{Formats::Units.inline_bytes(shared)} that were written before a fork with other processes; compacting its heap would " \
+          "give it copies of its own. Compact before the fork, or say compact: :#{EVEN_SHARED}"
+      end
+
       def collect_garbage
         step("GC.start") { GC.start } if @gc || @compact
         step("GC.compact") { GC.compact } if @compact && GC.respond_to?(:compact)
       end
 
       def purge_allocator
-        with_options do
-          step(@words[:thread]) { Purge.on_this_thread } if @words[:thread]
-          step("#{@words[:thread]} on other threads") { purge_threads } if @words[:thread] && @threads
-          step(@words[:process]) { Purge.on_process } if supported?
-        end
-      end
-
-      def with_options
         Purge.apart do
-          Purge.begin_options
-          yield
-        ensure
-          Purge.end_options
+          Purge.with_options do
+            step(@words[:thread]) { purge_this_thread } if @words[:thread]
+            step(@words[:process]) { Purge.on_process } if supported?
+          end
         end
       end
 
-      # Sleeping threads purge inside a signal's handler; the others when they come by a safe point.
-      def purge_threads
+      # The others follow when they come by a safe point: nobody else can hand back what belongs to them.
+      def purge_this_thread
+        Purge.on_this_thread
+        return unless @threads
         Purge.ask_threads
-        others = Thread.list - [Thread.current]
-        @reached = others.map { |thread| Purge.on_thread(thread) }.tally
+        others = Thread.list.size - 1
+        @asked = {asked: others} if others.positive?
       end
 
       def step(name)
