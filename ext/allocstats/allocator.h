@@ -65,8 +65,8 @@ struct allocator {
 	/*
 	 * Giving memory back, in this order (purge.h). purge_begin brings the options to where free pages really return
 	 * to the kernel, and purge_end puts back what the user has; purge_thread gives back what belongs to the calling
-	 * thread alone, possibly inside a signal's handler on a thread that waits in the kernel; purge gives back what
-	 * is kept for the process. Milliseconds, growing with what is given back; all without the GVL.
+	 * thread alone; purge gives back what is kept for the process. Milliseconds, growing with what is given back.
+	 * Without the GVL, but for purge_thread at a safe point.
 	 */
 	void (*purge_begin)(void);
 	void (*purge_end)(void);

@@ -6,7 +6,7 @@
  *   allocators/glibc.c           the smallest real allocator; the others have the same shape
  *   kernel/process_memory.h      what the kernel says of the process; kernel/cgroup.h of its limits
  *   languages/mallctl.h          what jemalloc alone can be told; its neighbours are the other allocators' languages
- *   purge.h, thread_call.h       how memory is given back, and how a sleeping thread is made to do it
+ *   purge.h                      how memory is given back, and where a thread does it for itself
  *   workers/shared_page.h        what the processes of a server show each other, each with its history
  *   workers/seat.h               a process's own slot in that page; page_request.h is what one of them asks of all
  *   private_heap.h               where all this keeps its own memory

@@ -4,7 +4,8 @@ module AllocStats
   # What one purge did: the answer of AllocStats.purge.
   #
   # - `before`, `after` (Hash) the figures of a sample, by name, around the purge, and `uss`: the resident bytes that no
-  #   other process maps, nil where the kernel does not say
+  #   other process maps; nil where nothing was to be collected, since reading it costs milliseconds, and where the kernel
+  #   does not say
   # - `released` (Integer or nil) bytes by which the resident set became smaller, 0 where that is less than NOISE; nil where
   #   the kernel does not say
   # - `outcome` (Symbol) :released; :nothing, when the allocator did what it could and nothing came of it; :unshared, when

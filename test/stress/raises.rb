@@ -1,7 +1,8 @@
 # An exception, or the end of the thread, at every moment that can be reached: at each line of Ruby and each call of a C
 # function in turn, and by time. Afterwards everything is usable.
 # under: glibc jemalloc-5.3.0 mimalloc-3.6
-class Cut < Exception; end # no StandardError: nothing of ours may rescue it
+# No StandardError: nothing of ours may rescue it.
+class Cut < Exception; end # rubocop:disable Lint/InheritException
 
 CALLS = {
   purge: -> { AllocStats.purge },
@@ -36,7 +37,7 @@ end
 class Victim
   def initialize
     @jobs, @done = Queue.new, Queue.new
-    @thread = Thread.new { serve while true }
+    @thread = Thread.new { loop { serve } }
     @thread.report_on_exception = false
   end
 

@@ -49,10 +49,11 @@ module ChildProcess
   # bundler::   whether the child sees the gems of the bundle (Rack, Puma, Rails), which takes it 0.2 s more
   # options::   further arguments of the ruby command, such as "--disable-gems" or "-W:no-experimental"
   # arguments:: the child's ARGV
-  def ruby(code, allocator: nil, env: {}, require: ["allocstats"], bundler: false, options: [], arguments: [], timeout: 60, check: true, chdir: Dir.pwd)
+  # lib::       whose allocstats it loads, this checkout's unless said
+  def ruby(code, allocator: nil, env: {}, require: ["allocstats"], bundler: false, options: [], arguments: [], timeout: 60, check: true, chdir: Dir.pwd, lib: LIB)
     report, report_in_child = IO.pipe
     libraries = Array(require).map { |library| "-r#{library}" }
-    command = [RbConfig.ruby, "-I#{LIB}", *options, *libraries, "-e", program(code, report_in_child.fileno), *arguments]
+    command = [RbConfig.ruby, "-I#{lib}", *options, *libraries, "-e", program(code, report_in_child.fileno), *arguments]
     run(command, env: environment(env, allocator: allocator, bundler: bundler), timeout:, check:, chdir:, report:, report_in_child:)
   end
 

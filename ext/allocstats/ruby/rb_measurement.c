@@ -18,9 +18,9 @@ static VALUE main_ractor;       /* AllocStats and its constants were made by it 
 static bool all_share_natively; /* RUBY_MN_THREADS=1 */
 
 /*
- * Whether what the allocator counts for this native thread is this Ruby thread's alone. Where native threads are shared,
- * the counters have the bytes of whichever Ruby threads ran there, and a thread goes on in another one than it waited
- * in. Tens of nanoseconds where Ractors can share, else none.
+ * Whether what the allocator counts for this native thread is this Ruby thread's alone. Where native threads are
+ * shared, the counters have the bytes of whichever Ruby threads ran there, and a thread goes on in another one than it
+ * waited in. Tens of nanoseconds where Ractors can share, else none.
  */
 static bool is_counted_alone(void) {
 	if (!RUBY_SHARES_NATIVE_THREADS) return true;

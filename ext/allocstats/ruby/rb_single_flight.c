@@ -1,5 +1,6 @@
 /*
- * AllocStats::Purge::SingleFlight: one run at a time; whoever comes while one is under way waits for it and gets its answer.
+ * AllocStats::Purge::SingleFlight: one run at a time; whoever comes while one is under way waits for it and gets its
+ * answer.
  *
  * In C since a run must have its end whatever cuts it short: between two lines of Ruby an exception that another thread
  * sends, or a signal's in the main thread, can arrive, also inside of an ensure, and a flight that never lands would

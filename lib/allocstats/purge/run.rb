@@ -24,14 +24,14 @@ module AllocStats
       # @raise [Refused] before anything was done
       def call
         begun = Clock.now
-        own = own_pages
+        own = pages_of_process
         refuse_to_unshare(own[:shared_dirty]) if @compact && @compact != EVEN_SHARED
         @sample = AllocStats.sample
         before = @sample.to_h
         collect_garbage
         purge_allocator
         step(PRIVATE_HEAP) { PrivateHeap.purge }
-        Purge.new(before: before.merge(uss: uss_of(own)), after: @sample.refresh.to_h.merge(uss: uss_of(own_pages)), steps: @steps,
+        Purge.new(before: before.merge(uss: uss_of(own)), after: @sample.refresh.to_h.merge(uss: uss_of(pages_of_process)), steps: @steps,
           threads: @asked, seconds: Clock.now - begun, supported: supported?)
       ensure
         @sample&.close
@@ -43,13 +43,16 @@ module AllocStats
         !@words[:process].nil?
       end
 
-      # The kernel's account of this process's pages: milliseconds, growing with the resident set.
-      def own_pages = ProcessMemory.rollup(ProcessMemory::SELF).first
+      # The kernel's account of this process's pages: milliseconds, growing with the resident set, so it is read only where
+      # Ruby's collector writes to pages, which may have been shared until then.
+      def pages_of_process
+        (@gc || @compact) ? ProcessMemory.rollup(ProcessMemory::SELF).first : {}
+      end
 
       # What no other process maps: what the machine would have back.
       def uss_of(pages)
-        private_pages = pages.values_at(:private_clean, :private_dirty)
-        private_pages.sum if private_pages.all?
+        own = pages.values_at(:private_clean, :private_dirty)
+        own.sum if own.all?
       end
 
       # Compacting moves objects, which writes to every page of Ruby's heap: each one that a forked worker shares with its

@@ -1,7 +1,7 @@
 /*
  * An ordinary extension: WaitsAndMallocs#<name> gives the GVL up, waits for a condition variable that its own thread
- * signals every 50 us, takes and gives back memory, and waits again, until WaitsAndMallocs.stop. It has a method for each
- * name under which Ruby's own classes wait.
+ * signals every 50 us, takes and gives back memory, and waits again, until WaitsAndMallocs.stop. It has a method for
+ * each name under which Ruby's own classes wait.
  */
 #include <pthread.h>
 #include <ruby.h>
@@ -66,11 +66,12 @@ static VALUE count(VALUE self) {
 }
 
 void Init_waits_and_mallocs(void) {
-	static const char *const names[] = {"sleep", "pop", "shift", "deq", "push", "enq", "<<", "lock", "synchronize", "wait",
-		"join", "value", "stop", "select", "wait_readable", "wait_writable"};
+	static const char *const names[] = {"sleep", "pop", "shift", "deq", "push", "enq", "<<", "lock", "synchronize",
+		"wait", "join", "value", "stop", "select", "wait_readable", "wait_writable"};
 	pthread_t signaller;
 	VALUE class = rb_define_class("WaitsAndMallocs", rb_cObject);
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) rb_define_method(class, names[i], wait_and_malloc, -1);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		rb_define_method(class, names[i], wait_and_malloc, -1);
 	rb_define_singleton_method(class, "stop", stop, 0);
 	rb_define_singleton_method(class, "rounds", count, 0);
 	pthread_create(&signaller, NULL, signal_all, NULL);
