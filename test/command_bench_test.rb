@@ -17,7 +17,7 @@ class CommandBenchTest < Minitest::Test
   # Keeps a string for each request to /keep.
   RACKUP = <<~RUBY
     require "allocstats"
-    use AllocStats::Rack::Middleware
+    use AllocStats::Rack::Middleware, environment: "test"
     kept = []
     run ->(env) {
       kept << "k" * 100_000 if env["PATH_INFO"] == "/keep"

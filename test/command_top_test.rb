@@ -94,7 +94,7 @@ class CommandTopTest < Minitest::Test
 
   # What the workers of a real cluster tell of each other.
   def test_a_real_cluster
-    rackup = %(require "allocstats"\nrun AllocStats::Rack::Endpoint.new)
+    rackup = %(require "allocstats"\nrun AllocStats::Rack::Endpoint.new(environment: "test"))
     PumaServer.run(rackup: rackup, workers: 2, config: "plugin :allocstats") do |server|
       url = "http://127.0.0.1:#{server.port}"
       out = nil

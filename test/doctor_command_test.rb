@@ -152,28 +152,28 @@ class DoctorCommandTest < Minitest::Test
 
   # --- behind an endpoint ---
 
-  RACKUP = %(require "allocstats"\nmap("/allocator") { run AllocStats::Rack::Endpoint.new }\n)
+  RACKUP = %(require "allocstats"\nmap("/allocator") { run AllocStats::Rack::Endpoint.new(environment: ENV.fetch("RACK_ENV")) }\n)
 
   def test_a_process_behind_an_endpoint
     skip jemalloc.missing if jemalloc.missing
-    env = {"ALLOCSTATS_TOKEN" => "a-secret", "RACK_ENV" => "production"}
+    env = {"ALLOCSTATS_TOKEN" => "a-secret-of-the-test", "RACK_ENV" => "production"}
     PumaServer.run(rackup: RACKUP, allocator: jemalloc, env: env) do |server|
       url = "http://127.0.0.1:#{server.port}/allocator"
-      result = doctor("--url", url, env: {"ALLOCSTATS_TOKEN" => "a-secret"})
+      result = doctor("--url", url, env: {"ALLOCSTATS_TOKEN" => "a-secret-of-the-test"})
       assert_equal 0, result.status.exitstatus, result.stdout + result.stderr
       assert_match(/under jemalloc 5\.3\.0, is healthy/, result.stdout.tr("\n", " "))
-      told = JSON.parse(doctor("--url", url, "--token", "a-secret", "--expect", "mimalloc", "--json").stdout, symbolize_names: true)
+      told = JSON.parse(doctor("--url", url, "--token", "a-secret-of-the-test", "--expect", "mimalloc", "--json").stdout, symbolize_names: true)
       assert_only :allocator_not_as_asked, told, severity: "wrong"
       assert_failure 77, /answers 401/, doctor("--url", url)
       assert_failure 77, /does not open it/, doctor("--url", url, "--token", "another")
-      assert_failure 66, /there is no endpoint/, doctor("--url", "#{url}/nowhere", "--token", "a-secret")
+      assert_failure 66, /there is no endpoint/, doctor("--url", "#{url}/nowhere", "--token", "a-secret-of-the-test")
     end
   end
 
   def test_a_bad_state_behind_an_endpoint
-    env = {"ALLOCSTATS_TOKEN" => "a-secret", "LD_PRELOAD" => "/nowhere/libjemalloc.so.2"}
+    env = {"ALLOCSTATS_TOKEN" => "a-secret-of-the-test", "LD_PRELOAD" => "/nowhere/libjemalloc.so.2"}
     PumaServer.run(rackup: RACKUP, env: env) do |server|
-      result = doctor("--url", "http://127.0.0.1:#{server.port}/allocator", "--token", "a-secret", "--json")
+      result = doctor("--url", "http://127.0.0.1:#{server.port}/allocator", "--token", "a-secret-of-the-test", "--json")
       assert_only :preload_not_loaded, JSON.parse(result.stdout, symbolize_names: true), severity: "wrong", evidence: /no such file/
     end
   end

@@ -31,9 +31,9 @@ class DoctorFalseAlarmTest < Minitest::Test
   def test_a_rails_application
     skip RailsApp.missing if RailsApp.missing
     %w[glibc jemalloc-5.3.0].map { |key| TestAllocators[key] }.select(&:available?).each do |entry|
-      RailsApp.run(allocator: entry, env: {"ALLOCSTATS_TOKEN" => "a-secret"}) do |server|
+      RailsApp.run(allocator: entry, env: {"ALLOCSTATS_TOKEN" => "a-secret-of-the-test"}) do |server|
         2.times { server.burst(5, "/") }
-        remote = AllocStats::Command::Remote.new("http://127.0.0.1:#{server.port}/allocator", token: "a-secret")
+        remote = AllocStats::Command::Remote.new("http://127.0.0.1:#{server.port}/allocator", token: "a-secret-of-the-test")
         subject = AllocStats::Doctor::Subject::Remote.new(-> { remote.get("report.json") }, address: remote.address)
         diagnosis = AllocStats::Doctor.examine(subject)
         assert_predicate diagnosis, :healthy?, "#{entry}: #{diagnosis}"

@@ -248,8 +248,8 @@ class RackEndpointTest < Minitest::Test
     broken = endpoint(report: -> { raise "broken" })
     closed = StringIO.new.tap(&:close)
 
-    assert_equal 500, broken.call("REMOTE_ADDR" => "127.0.0.1", "REQUEST_METHOD" => "GET", "PATH_INFO" => "/", "rack.errors" => closed).first
-    assert_equal 500, broken.call("REMOTE_ADDR" => "127.0.0.1", "REQUEST_METHOD" => "GET", "PATH_INFO" => "/").first
+    assert_equal 500, broken.call(**LOCAL, "REQUEST_METHOD" => "GET", "PATH_INFO" => "/", "rack.errors" => closed).first
+    assert_equal 500, broken.call(**LOCAL, "REQUEST_METHOD" => "GET", "PATH_INFO" => "/").first
   end
 
   def test_an_exit_is_the_hosts_own_affair
@@ -266,7 +266,7 @@ class RackEndpointTest < Minitest::Test
     code = <<~RUBY
       env = {"REQUEST_METHOD" => "GET", "PATH_INFO" => "/", "REMOTE_ADDR" => "::1"}
       middleware = AllocStats::Rack::Middleware.new(->(_) { [404, {}, []] })
-      endpoint = AllocStats::Rack::Endpoint.new(environment: "test", health: {expect: :glibc})
+      endpoint = AllocStats::Rack::Endpoint.new(allow: ->(_) { true }, health: {expect: :glibc})
       paths = AllocStats::Rack::Router::TABLE.keys.to_h { |path| [path, endpoint.call(env.merge("PATH_INFO" => path)).first] }
       own = AllocStats::Rack::Endpoint.new(authenticate: ->(request) { request.ip == "::1" && request.get_header("PATH_INFO") == "/" && request.path == "/" })
       [paths.values.tally, middleware.call(env)[0], own.call(env)[0], defined?(::Rack), defined?(::Rails)]

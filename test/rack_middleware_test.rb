@@ -56,7 +56,7 @@ class RackMiddlewareTest < Minitest::Test
   end
 
   def test_hands_the_rule_to_the_endpoint
-    assert_equal 403, get("/allocator", {}, "REMOTE_ADDR" => "203.0.113.5").status
+    assert_equal 401, get("/allocator", {}, "REMOTE_ADDR" => "203.0.113.5").status
     assert_equal 200, get("/allocator", {allow: ->(_) { true }}, "REMOTE_ADDR" => "203.0.113.5").status
   end
 

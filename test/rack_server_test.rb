@@ -5,13 +5,13 @@ require "socket"
 require "support/puma_server"
 require "support/under_each"
 
-# The endpoint on a real Puma, which calls itself development unless it is told otherwise.
+# The endpoint on a real Puma, which says "development" in RACK_ENV unless it is told otherwise.
 class RackServerTest < Minitest::Test
   # Tells at /taken how many readings this process has made.
   COUNTING = <<~RUBY
     require "allocstats"
     taken = 0
-    endpoint = AllocStats::Rack::Endpoint.new(report: -> { taken += 1; AllocStats.report })
+    endpoint = AllocStats::Rack::Endpoint.new(report: -> { taken += 1; AllocStats.report }, environment: ENV.fetch("RACK_ENV"))
     map("/allocator") { run endpoint }
     map("/taken") { run ->(_) { [200, {"content-type" => "text/plain"}, [taken.to_s]] } }
   RUBY
@@ -20,8 +20,8 @@ class RackServerTest < Minitest::Test
     require "allocstats"
     require "rack/lint"
     use Rack::Lint
-    use AllocStats::Rack::Middleware, path: "/odd ~(path)+%41/g'r&s/é"
-    use AllocStats::Rack::Middleware, path: "/closed", environment: "production", token: "sesame"
+    use AllocStats::Rack::Middleware, path: "/odd ~(path)+%41/g'r&s/é", environment: "test"
+    use AllocStats::Rack::Middleware, path: "/closed", environment: "production", token: "sesame-open-sesame"
     run ->(env) { [200, {"content-type" => "text/plain"}, ["theirs"]] }
   RUBY
 
@@ -45,23 +45,23 @@ class RackServerTest < Minitest::Test
       assert_operator head["content-length"].to_i, :>, 1_000
       assert_equal ["405", "GET, HEAD"], server.request(Net::HTTP::Post.new("/allocator", "Content-Type" => "application/json")).then { |answer| [answer.code, answer["allow"]] }
       assert_equal "404", server.get("/allocator/else").code
-      assert_equal "403", server.get("/allocator", "X-Forwarded-For" => "127.0.0.1").code
-      assert_equal "403", server.get("/allocator", "X_Forwarded_For" => "127.0.0.1").code
-      assert_equal "403", server.get("/allocator", "Forwarded" => "for=127.0.0.1").code
-      assert_equal "403", server.get("/allocator", "Host" => "evil.example").code
+      assert_equal "401", server.get("/allocator", "X-Forwarded-For" => "127.0.0.1").code
+      assert_equal "401", server.get("/allocator", "X_Forwarded_For" => "127.0.0.1").code
+      assert_equal "401", server.get("/allocator", "Forwarded" => "for=127.0.0.1").code
+      assert_equal "401", server.get("/allocator", "Host" => "evil.example").code
     end
   end
 
   # What servers make of odd requests before the endpoint sees them.
   def test_requests_that_no_client_library_writes
-    PumaServer.run(rackup: COUNTING, env: {"ALLOCSTATS_TOKEN" => "sesame"}) do |server|
+    PumaServer.run(rackup: COUNTING, env: {"ALLOCSTATS_TOKEN" => "sesame-open-sesame"}) do |server|
       {
-        ["GET /allocator HTTP/1.1", "Authorization: Bearer sesame"] => "200",
-        ["GET /allocator HTTP/1.0", "Authorization: Bearer sesame"] => "200",
-        ["GET /allocator HTTP/1.1", "Authorization: Bearer no", "Authorization: Bearer sesame"] => "401",
-        ["GET /allocator HTTP/1.1", "Authorization: Bearer sesame", "Authorization: Bearer no"] => "401",
-        ["GET http://127.0.0.1/allocator?token=sesame HTTP/1.1"] => "401",
-        ["POST /allocator/purge HTTP/1.1", "Authorization: Bearer sesame", "Content-Length: 0"] => "403",
+        ["GET /allocator HTTP/1.1", "Authorization: Bearer sesame-open-sesame"] => "200",
+        ["GET /allocator HTTP/1.0", "Authorization: Bearer sesame-open-sesame"] => "200",
+        ["GET /allocator HTTP/1.1", "Authorization: Bearer no", "Authorization: Bearer sesame-open-sesame"] => "401",
+        ["GET /allocator HTTP/1.1", "Authorization: Bearer sesame-open-sesame", "Authorization: Bearer no"] => "401",
+        ["GET http://127.0.0.1/allocator?token=sesame-open-sesame HTTP/1.1"] => "401",
+        ["POST /allocator/purge HTTP/1.1", "Authorization: Bearer sesame-open-sesame", "Content-Length: 0"] => "403",
         ["POST /allocator/health HTTP/1.1", "X-HTTP-Method-Override: GET", "Content-Length: 0"] => "405"
       }.each do |lines, code|
         assert_equal code, raw(server, *lines)[%r{\AHTTP/1\.\d (\d+)}, 1], lines.inspect
@@ -89,7 +89,13 @@ class RackServerTest < Minitest::Test
       threads = requests.map { |request| Thread.new { gate.pop && server.request(request) } }
       requests.size.times { gate << :go }
 
-      assert_equal ["200"], threads.map { |thread| thread.value.code }.uniq
+      answers = requests.zip(threads.map(&:value))
+      changed, read = answers.partition { |request, _| request.is_a?(Net::HTTP::Post) }.map { |pairs| pairs.map(&:last) }
+
+      assert_equal ["200"], read.map(&:code).uniq
+      assert_empty changed.map(&:code).uniq - ["200", "429"]
+      assert_includes changed.map(&:code), "200"
+      changed.each { |answer| assert_equal answer.code == "429", answer["retry-after"].to_i.positive? }
     end
   end
 
@@ -126,7 +132,7 @@ class RackServerTest < Minitest::Test
       assert_equal server.pid, JSON.parse(server.get("#{odd}.json").body).dig("process", "pid")
       assert_includes server.get(odd, "Accept" => "text/html").body, %(href="#{odd.gsub("&", "&amp;").gsub("'", "&#39;")}/page.css")
       assert_equal ["404", "401", "200"], [server.get("#{odd}/else"), server.get("/closed"), server.get("/closed/health")].map(&:code)
-      assert_equal "200", server.get("/closed", "Authorization" => "Bearer sesame").code
+      assert_equal "200", server.get("/closed", "Authorization" => "Bearer sesame-open-sesame").code
       ["/", "/odd", "/oddly", "/closedly", "/odd%20~(path)+A/g'r&s/%C3%A9", "/closed%2fhealth", "/%63losed"].each { |path| assert_equal "theirs", server.get(path).body, path }
     end
   end
@@ -136,7 +142,7 @@ class RackServerTest < Minitest::Test
     rackup = <<~RUBY
       require "allocstats"
       AllocStats::Sampler.prepare(interval: 0.1)
-      run AllocStats::Rack::Endpoint.new(cache_seconds: 0, health: {workers: {warn: {seconds: 0}, fail: {count: 2, seconds: 0}}})
+      run AllocStats::Rack::Endpoint.new(environment: "test", cache_seconds: 0, health: {workers: {warn: {seconds: 0}, fail: {count: 2, seconds: 0}}})
     RUBY
     PumaServer.run(rackup: rackup, workers: 2, threads: 2) do |server|
       healths = -> { JSON.parse(server.get("/health").body, symbolize_names: true).then { |told| [told[:status], told[:checks][:"workers:reporting"][0]] } }
@@ -184,7 +190,7 @@ end
 module RackUnderPumaTests
   RACKUP = <<~RUBY
     require "allocstats"
-    run AllocStats::Rack::Endpoint.new(cache_seconds: 0, health: {expect: ENV.fetch("EXPECTED"), workers: {warn: {count: 1, seconds: 0}}})
+    run AllocStats::Rack::Endpoint.new(environment: "test", purge_interval: 0, cache_seconds: 0, health: {expect: ENV.fetch("EXPECTED"), workers: {warn: {count: 1, seconds: 0}}})
   RUBY
   JSON_PATHS = ["/", "/report.json", "/history.json", "/workers.json", "/census.json", "/settings.json"].freeze
   HEALTH_PATHS = ["/health", "/health/ready", "/health/live"].freeze

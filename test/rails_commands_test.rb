@@ -34,10 +34,10 @@ class RailsCommandsTest < Minitest::Test
   end
 
   def test_report_and_purge_of_a_server
-    RailsApp.run(env: {"ALLOCSTATS_CHANGE_TOKEN" => "to-change"}) do |server|
+    RailsApp.run(env: {"ALLOCSTATS_CHANGE_TOKEN" => "to-change-with-the-test"}) do |server|
       address = "http://127.0.0.1:#{server.port}/allocator"
       url = {"URL" => address}
-      reader, changer = {"ALLOCSTATS_TOKEN" => RailsApp::TOKEN}, {"ALLOCSTATS_CHANGE_TOKEN" => "to-change"}
+      reader, changer = {"ALLOCSTATS_TOKEN" => RailsApp::TOKEN}, {"ALLOCSTATS_CHANGE_TOKEN" => "to-change-with-the-test"}
 
       said = rails("allocstats:report", env: url.merge(reader)).stdout.lines.map(&:chomp)
       assert_equal address, said[0]

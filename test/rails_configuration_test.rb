@@ -99,7 +99,7 @@ class RailsConfigurationTest < Minitest::Test
     [:path, :interval, :log, :metrics, :sampler, :server_timing].each do |name|
       defaults.public_send(name).nil? ? assert_nil(@options.public_send(name)) : assert_equal(defaults.public_send(name), @options.public_send(name))
     end
-    assert_kind_of AllocStats::Rack::Endpoint, AllocStats::Rack::Endpoint.new(**@options.endpoint_options("production").merge(change_token: "x", token: "y"))
+    assert_kind_of AllocStats::Rack::Endpoint, AllocStats::Rack::Endpoint.new(**@options.endpoint_options("production").merge(change_token: "x" * 16, token: "y" * 16))
   end
 
   def test_nothing_of_it_is_there_without_rails

@@ -13,7 +13,7 @@ class RailsMetricsTest < Minitest::Test
 
   def test_yabeda_has_them_too
     configuration = 'config.middleware.insert 0, Yabeda::Prometheus::Exporter, path: "/metrics"'
-    small_rails.run(configuration, first: %(require "yabeda"\nrequire "yabeda/prometheus"), env: {"ALLOCSTATS_TOKEN" => "of-the-test"}) do |server|
+    small_rails.run(configuration, first: %(require "yabeda"\nrequire "yabeda/prometheus"), env: {"ALLOCSTATS_TOKEN" => "of-the-test-of-metrics"}) do |server|
       theirs = server.get("/metrics").body
       ours = server.get("/allocator/metrics", "Authorization" => "Bearer of-the-test").body
 

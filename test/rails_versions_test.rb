@@ -5,7 +5,7 @@ require "support/small_rails"
 
 # The Railtie in each combination of Rails, Rack and Puma that gemfiles/ has: all that it does, in one application each.
 module RailsVersionsTests
-  TOKEN = "of-the-test"
+  TOKEN = "of-the-test-of-versions"
   KEY = {"Authorization" => "Bearer #{TOKEN}"}.freeze
 
   CONFIGURATION = <<~RUBY

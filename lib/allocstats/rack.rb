@@ -10,9 +10,12 @@ module AllocStats
     autoload :Access, "allocstats/rack/access"
     autoload :Answer, "allocstats/rack/answer"
     autoload :Body, "allocstats/rack/body"
+    autoload :Brake, "allocstats/rack/brake"
     autoload :Change, "allocstats/rack/change"
+    autoload :Connection, "allocstats/rack/connection"
     autoload :Credentials, "allocstats/rack/credentials"
     autoload :Endpoint, "allocstats/rack/endpoint"
+    autoload :Log, "allocstats/rack/log"
     autoload :Loopback, "allocstats/rack/loopback"
     autoload :Middleware, "allocstats/rack/middleware"
     autoload :Overview, "allocstats/rack/overview"
@@ -23,6 +26,7 @@ module AllocStats
     autoload :Router, "allocstats/rack/router"
     autoload :SameOrigin, "allocstats/rack/same_origin"
     autoload :ServerTiming, "allocstats/rack/server_timing"
+    autoload :StartKey, "allocstats/rack/start_key"
     autoload :Token, "allocstats/rack/token"
   end
 end

@@ -3,17 +3,19 @@
 require "rack"
 require "rack/lint"
 require "rack/mock"
+require "support/local_connection"
 
 # For tests that ask an endpoint in this process, as a client on this machine unless said; Rack::Lint looks at each
 # request and each answer.
 module Asking
-  LOCAL = {"REMOTE_ADDR" => "127.0.0.1", "HTTP_HOST" => "localhost:3000"}.freeze
+  extend LocalConnection
+  LOCAL = {"REMOTE_ADDR" => "127.0.0.1", "HTTP_HOST" => "localhost:3000", "puma.socket" => local_connection}.freeze
   ELSEWHERE = {REMOTE_ADDR: "203.0.113.5", HTTP_HOST: "shop.example"}.freeze
   VARIABLES = ["ALLOCSTATS_TOKEN", "ALLOCSTATS_CHANGE_TOKEN", "APP_ENV", "RAILS_ENV", "RACK_ENV"].freeze
 
-  # Open to this machine, unless the options say otherwise.
-  def endpoint(environment: "development", **options)
-    AllocStats::Rack::Endpoint.new(environment: environment, **options)
+  # Open to this machine, and as often as one likes, unless the options say otherwise.
+  def endpoint(environment: "development", purge_interval: 0, **options)
+    AllocStats::Rack::Endpoint.new(environment: environment, purge_interval: purge_interval, announce: false, **options)
   end
 
   # body:: sent as `type`; a nil among the variables takes one away

@@ -8,7 +8,7 @@ require "tmpdir"
 
 # A real Puma on a port that the kernel chose, under an allocator that the test chose:
 #
-#   PumaServer.run(rackup: %(require "allocstats"\nrun AllocStats::Rack::Endpoint.new), workers: 2) do |server|
+#   PumaServer.run(rackup: %(require "allocstats"\nrun AllocStats::Rack::Endpoint.new(environment: "test")), workers: 2) do |server|
 #     server.get("/").body
 #   end
 class PumaServer < ServerProcess

@@ -17,7 +17,7 @@ module RailsApp
   end
 
   # In production, where a token opens the endpoint: KEY holds it.
-  TOKEN = "of-the-test"
+  TOKEN = "of-the-test-of-rails"
   KEY = {"Authorization" => "Bearer #{TOKEN}"}.freeze
 
   # command:: another than puma with its configuration, which finds that by itself

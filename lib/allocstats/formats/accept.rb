@@ -40,6 +40,9 @@ module AllocStats
         @ranges.select { |range| range.matches?(*media_type.split("/"), parameters) }.max_by(&:exactness)&.quality || 0.0
       end
 
+      # Whether one of these types is liked better than the other one.
+      def prefers?(types, other) = types.map { |type| quality(type) }.max > quality(other)
+
       private
 
       # At commas that are not within quotes.

@@ -7,6 +7,7 @@ module AllocStats
     # One answer: status, type, body and headers, with those that all answers have.
     class Answer
       JSON = "application/json; charset=utf-8"
+      TEXT = "text/plain; charset=utf-8"
 
       # Nothing of it is kept by anyone in between, guessed at, framed, or read by another site's page.
       HEADERS = {
@@ -21,9 +22,10 @@ module AllocStats
         new(200, JSON, Formats::Json.generate(value), headers)
       end
 
-      # reason:: a word or a sentence; all that is told
-      def self.refusal(status, reason, headers = {})
-        new(status, JSON, "#{::JSON.generate(error: Formats.utf8(reason))}\n", headers)
+      # reason:: a word or a sentence
+      # told::   what else is told
+      def self.refusal(status, reason, headers = {}, told: {})
+        new(status, JSON, "#{::JSON.generate(error: Formats.utf8(reason), **told)}\n", headers)
       end
 
       attr_reader :status, :type, :body, :headers

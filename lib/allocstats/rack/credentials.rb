@@ -22,6 +22,12 @@ module AllocStats
         header[BEARER, 1] || password(header[BASIC, 1])
       end
 
+      # The user that Basic names beside the password, or the one that the server has found out; nil for none.
+      def user(env)
+        name = decoded(header(env)&.[](BASIC, 1))&.first || env["REMOTE_USER"]
+        name unless name.to_s.empty?
+      end
+
       # Whether no other site's page can have made the browser send it: browsers repeat Basic by themselves, never Bearer.
       def deliberate?(env)
         BEARER.match?(header(env).to_s)
@@ -33,12 +39,17 @@ module AllocStats
       end
 
       def password(encoded)
-        encoded&.unpack1("m0")&.split(":", 2)&.at(1)
+        decoded(encoded)&.at(1)
+      end
+
+      # [user, password]
+      def decoded(encoded)
+        encoded&.unpack1("m0")&.split(":", 2)
       rescue ArgumentError
         nil # no base64
       end
 
-      private_class_method :header, :password
+      private_class_method :header, :password, :decoded
     end
   end
 end

@@ -13,7 +13,8 @@ module AllocStats
     # has all of it with examples. GET and HEAD never change anything.
     #
     # It never raises into the host: what goes wrong inside is an answer of 500 without details, and one line in the
-    # host's rack.errors. Threads may share one endpoint.
+    # host's rack.errors. Threads may share one endpoint: what is slow is done by one of them at a time, and the others wait
+    # for it by a clock (SharedReading, Brake), so that a server always has a thread for the probes.
     class Endpoint
       # What an answer to a request must not bring down; a signal or an exit is none of this.
       FAILURES = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
@@ -22,9 +23,21 @@ module AllocStats
       REFUSALS = {InvalidValue => 400, UnknownName => 400, Unsupported => 422, ReadOnly => 422, Refused => 422}.freeze
 
       # What is Access's, and Readings', is checked there.
+      # What let a request in, in its own environment.
+      LET_IN_BY = "allocstats.let_in_by"
+
+      # So long after a purge the next one may be asked for, in seconds.
+      PURGE_INTERVAL = 5
+
+      # purge_interval:: seconds from the end of a purge that was asked for here to the beginning of the next one
+      # announce::       whether the key of this start, where it opens the endpoint, is told in the log now
       # @raise [InvalidValue, UnknownName] for an option that does not fit
-      def initialize(report: nil, cache_seconds: nil, health: nil, **access)
+      def initialize(report: nil, cache_seconds: nil, health: nil, purge_interval: PURGE_INTERVAL, announce: true, **access)
+        raise InvalidValue, "purge_interval is a number from 0 to 3600, not #{purge_interval.inspect[0, 80]}" unless seconds?(purge_interval)
+
         @access = Access.new(**access)
+        @brakes = {purge: Brake.new(seconds: purge_interval), tune: Brake.new(seconds: 0)}
+        StartKey.announce if announce && @access.key?
         @readings = Readings.new(**{report: report, cache_seconds: cache_seconds, health: health}.compact)
       rescue ArgumentError => error
         raise InvalidValue, "the endpoint takes no such option: #{error.message}"
@@ -34,33 +47,58 @@ module AllocStats
         answer(env).to_rack(env["REQUEST_METHOD"])
       end
 
+      # Whether only the key of this start opens it: to everybody, or to everybody but this machine.
+      def key? = @access.key?
+
       # Without what opens it.
       def inspect = "#<#{self.class}>"
 
       private
 
+      def seconds?(value) = value.is_a?(Numeric) && value.real? && (0..3600).cover?(value)
+
       # Who may not ask learns nothing else, not even which paths there are.
       def answer(env)
         resource = Router.find(env["PATH_INFO"])
-        refused = refuse(env, resource)
-        return refused if refused
+        by = let_in_by(env, resource) or return refused(env, resource)
         return Answer.refusal(404, "not found") unless resource
-        return Answer.refusal(405, "method not allowed", "allow" => resource.methods.join(", ")) unless resource.answers?(env["REQUEST_METHOD"])
+        return Answer.refusal(405, "method not allowed", {"allow" => resource.methods.join(", ")}) unless resource.answers?(env["REQUEST_METHOD"])
 
         return Answer.refusal(501, Stub::MESSAGE) unless AllocStats.supported? || resource.name == :live
 
-        send(resource.name, env)
+        send(resource.name, env.merge(LET_IN_BY => by))
+      rescue SharedReading::Busy => busy
+        later(env, 503, 1, busy.message)
       rescue *FAILURES => error
-        tell(env, "no answer could be given", error)
+        Log.failure(env, "no answer could be given", error)
         Answer.refusal(500, "internal error")
       end
 
-      # A change is one only by its own method; by any other it is a wrong question, which readers may ask.
-      def refuse(env, resource)
-        return if resource&.leave == :none
-        return @access.reads?(env) ? nil : @access.refusal unless resource&.leave == :change && resource.answers?(env["REQUEST_METHOD"])
+      # What lets a request in, in words; nil where nothing does.
+      def let_in_by(env, resource)
+        return "nothing" if resource&.leave == :none
+        change?(env, resource) ? @access.changer(env) : @access.reader(env)
+      end
 
-        @access.changes?(env) ? nil : @access.refusal(known: @access.reads?(env))
+      # A change is one only by its own method; by any other it is a wrong question, which readers may ask.
+      def change?(env, resource) = resource&.leave == :change && resource.answers?(env["REQUEST_METHOD"])
+
+      # The log has the reason and the setting that would open; so has the answer where the environment is known for one
+      # of development.
+      def refused(env, resource)
+        refusal = @access.refusal(env, reader: change?(env, resource) && @access.reader(env))
+        Log.refusal(env, "#{Log.request(env)} of #{Log.peer(env)} was refused (#{refusal.status}): #{refusal.reason}. #{refusal.setting}")
+        told = @access.local? ? {reason: refusal.reason, setting: refusal.setting} : {}
+        Answer.refusal(refusal.status, refusal.word, (refusal.status == 401) ? {"www-authenticate" => Credentials::CHALLENGE} : {}, told: told)
+      end
+
+      # For a client that may come again: as JSON, or as a line of text for who would rather have that.
+      def later(env, status, seconds, sentence)
+        headers = {"retry-after" => seconds.to_s, "vary" => "accept"}
+        accept = Formats::Accept.new(env["HTTP_ACCEPT"])
+        return Answer.refusal(status, sentence, headers, told: {retry_after: seconds}) unless accept.prefers?(["text/plain", "text/html"], "application/json")
+
+        Answer.new(status, Answer::TEXT, "#{Formats.line(sentence)}\n", headers)
       end
 
       def overview(env)
@@ -70,15 +108,12 @@ module AllocStats
 
       def json(_env) = Answer.new(200, Answer::JSON, @readings.overview.json)
 
-      def text(_env) = Answer.new(200, "text/plain; charset=utf-8", @readings.overview.text)
+      def text(_env) = Answer.new(200, Answer::TEXT, @readings.overview.text)
 
-      def prefers_page?(env)
-        accept = Formats::Accept.new(env["HTTP_ACCEPT"])
-        accept.quality("text/html") > accept.quality("application/json")
-      end
+      def prefers_page?(env) = Formats::Accept.new(env["HTTP_ACCEPT"]).prefers?(["text/html"], "application/json")
 
       def page(env, outcome = nil)
-        change = quietly(env) { @access.changes?(env) }
+        change = quietly(env) { @access.changer(env) }
         page = Page.new(@readings.overview.to_h, base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome)
         Answer.new(200, Page::TYPE, page.to_s, Page::HEADERS.dup)
       end
@@ -105,7 +140,7 @@ module AllocStats
       # The bare status for all, the checks for those who may read. Kubernetes and load balancers look at the code alone.
       def health(env)
         health = @readings.health
-        known = quietly(env) { @access.reads?(env) }
+        known = quietly(env) { @access.reader(env) }
         Answer.new(health.code, Health::TYPE, Formats::Json.generate(known ? health : health.bare))
       end
 
@@ -113,28 +148,33 @@ module AllocStats
       def live(_env) = Answer.new(200, Health::TYPE, Formats::Json.generate(Health::LIVE))
 
       def purge(env)
-        change(env) do |body|
-          purge = Change.purge(body)
-          @readings.forget
-          prefers_page?(env) ? page(env, purge.to_h) : Answer.json(purge)
-        end
+        change(env, :purge) { |purge| prefers_page?(env) ? page(env, purge.to_h) : Answer.json(purge) }
       end
 
-      def tune(env)
-        change(env) do |body|
-          Answer.json(Change.tune(body)).tap { @readings.forget }
-        end
-      end
+      def tune(env) = change(env, :tune) { |tuning| Answer.json(tuning) }
 
-      def change(env)
+      # Every change has a line in the log, whatever came of it: who, what, and what came of it.
+      def change(env, name)
         body = Body.new(env)
         return Answer.refusal(403, SameOrigin::REASON) unless SameOrigin.call(env, form: body.form?)
 
-        yield body.to_h
+        question = Change.question(name, body.to_h)
+        answer, shared = @brakes.fetch(name).run(question, waiting: Brake.waiting(env)) { question.answer.tap { @readings.forget } }
+        audit(env, question, "#{Change.told(answer)}#{" (shared with who had asked before)" if shared}")
+        yield answer
+      rescue Brake::Later => later
+        audit(env, question, "refused: #{later.message}")
+        later(env, 429, later.seconds, later.message)
       rescue Body::Refused => refused
         Answer.refusal(refused.status, refused.message)
       rescue *REFUSALS.keys => error
+        audit(env, question || name, "refused: #{Log.short(error.message)}")
         Answer.refusal(REFUSALS.find { |kind, _| kind === error }.last, error.message)
+      end
+
+      def audit(env, question, outcome)
+        who = [Log.peer(env), "by #{env[LET_IN_BY]}", Credentials.user(env)&.then { |name| "as #{Log.short(name)}" }]
+        Log.audit(env, "#{question}, asked for by #{who.compact.join(" ")}: #{outcome}")
       end
 
       # What a rule says where everyone gets an answer in some form: one that fails, or sends the client to sign in (as
@@ -143,14 +183,8 @@ module AllocStats
         catch(:warden) { return yield }
         false
       rescue *FAILURES => error
-        tell(env, "who may do what could not be found out", error)
+        Log.failure(env, "who may do what could not be found out", error)
         false
-      end
-
-      def tell(env, what, error)
-        env["rack.errors"]&.puts("allocstats: #{what}: #{error.class}: #{error.message[/.*/]}")
-      rescue *FAILURES
-        # A host that cannot log still gets its answer.
       end
     end
   end

@@ -10,16 +10,24 @@ module AllocStats
       # What a header can carry as one word.
       FORM = /\A[\x21-\x7e]+\z/
 
+      # What is shorter can be found by trying, however it was made: 16 hexadecimal digits are 64 bits.
+      SHORTEST = 16
+
       # The one in a variable of the environment; nil where there is none, or nothing but space, which opens nothing.
       def self.in(variable)
         text = ENV[variable].to_s.b.strip
         new(text, variable) unless text.empty?
       end
 
+      # Who gives it.
+      attr_reader :name
+
       # name:: who gives it, for the sentence about one that cannot be used; which never shows it
       # @raise [InvalidValue]
       def initialize(text, name)
         raise InvalidValue, "#{name} must be a word of printable ASCII without spaces" unless text.is_a?(String) && FORM.match?(text.b)
+        raise InvalidValue, "#{name} must have #{SHORTEST} characters at least (`openssl rand -hex 16` makes one)" if text.bytesize < SHORTEST
+        @name = name
         @digest = Digest::SHA256.digest(text)
       end
 
