@@ -53,6 +53,61 @@ class SharedReadingTest < Minitest::Test
     assert_equal 2, reading.value
   end
 
+  # A reading under way in another thread, until the block of the test ends.
+  def slow(**options)
+    begun, go = Queue.new, Queue.new
+    reading = AllocStats::SharedReading.new(seconds: 60, **options) do
+      begun << true
+      go.pop
+    end
+    thread = Thread.new { reading.value }
+    begun.pop
+    yield reading, thread, go
+  ensure
+    2.times { go << :late }
+    thread.join
+  end
+
+  def test_who_waits_waits_by_a_clock
+    slow(patience: 0.2) do |reading, thread, go|
+      started = AllocStats::Clock.now
+      errors = Array.new(5) { Thread.new { assert_raises(AllocStats::SharedReading::Busy) { reading.value } } }.map(&:value)
+
+      assert_in_delta 0.2, AllocStats::Clock.now - started, 0.2
+      assert_match(/takes long; ask again/, errors.first.message)
+      go << :taken
+      assert_equal [:taken, :taken], [thread.value, reading.value]
+    end
+  end
+
+  def test_to_forget_waits_for_no_reading_and_one_that_began_before_serves_nobody_else
+    slow do |reading, thread, go|
+      AllocStats::Clock.now.then do |started|
+        reading.forget
+        assert_operator AllocStats::Clock.now - started, :<, 0.5
+      end
+      go << :before
+      go << :after
+      assert_equal [:before, :after], [thread.value, reading.value]
+    end
+  end
+
+  def test_interruptions_leave_it_usable
+    300.times do |i|
+      reading = shared { sleep 0.0003 }
+      thread = Thread.new { reading.value }
+      thread.report_on_exception = false
+      sleep i * 0.000_003
+      i.even? ? thread.kill : thread.raise(Interrupt)
+      begin
+        thread.join
+      rescue Interrupt
+        nil
+      end
+      assert reading.value
+    end
+  end
+
   def test_a_child_takes_its_own_even_if_a_thread_was_reading_at_the_fork
     reading = shared { Process.pid }
     reading.value
