@@ -154,4 +154,16 @@ class CommandHelpTest < Minitest::Test
     files = Gem::Specification.load("#{ROOT}/allocstats.gemspec").files
     %w[man/allocstats.1 completion/allocstats.bash completion/_allocstats completion/allocstats.fish].each { |path| assert_includes files, path }
   end
+
+  def test_help_of_a_command_is_its_own
+    AllocStats::Command::LIST.each do |entry|
+      asked, own = [["help", entry.name], [entry.name, "--help"]].map { |arguments| StringIO.new.tap { |out| assert_equal 0, AllocStats::Command.run(arguments, stdout: out) }.string }
+
+      assert_equal own, asked
+      assert_includes asked, "allocstats #{entry.name}"
+    end
+    said = StringIO.new
+    assert_equal AllocStats::Command::USAGE, AllocStats::Command.run(["help", "dctor"], stderr: said)
+    assert_match(/there is no command "dctor"/, said.string)
+  end
 end

@@ -153,4 +153,75 @@ class CommandRemoteTest < Minitest::Test
     endless = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n#{chunk * (Remote::LARGEST / 0x10000 + 2)}"
     assert_match(/without an end/, failure(endless).message)
   end
+
+  # Servers that take their time, each in its own way; what the block writes is what they answer.
+  DRIBBLING = {
+    "nothing" => ->(_) { sleep },
+    "a status line without an end" => ->(client) { client.write("HTTP/1.1 200 ") && loop { client.write("O") && sleep(0.02) } },
+    "headers without an end" => ->(client) { client.write("HTTP/1.1 200 OK\r\n") && loop { client.write("X-A: b\r\n") && sleep(0.02) } },
+    "a body, byte by byte" => ->(client) { client.write("HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n") && loop { client.write(" ") && sleep(0.02) } },
+    "chunks, one by one" => ->(client) { client.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") && loop { client.write("1\r\n \r\n") && sleep(0.02) } },
+    "go on, again and again" => ->(client) { loop { client.write("HTTP/1.1 100 Continue\r\n\r\n") && sleep(0.02) } }
+  }.freeze
+
+  def answering(answer)
+    server = TCPServer.new("127.0.0.1", 0)
+    thread = Thread.new do
+      loop { Thread.new(server.accept) { |client| answer.call(client.tap(&:gets)) rescue nil } } # standard:disable Style/RescueModifier
+    end
+    yield "http://127.0.0.1:#{server.addr[1]}/allocator"
+  ensure
+    thread.kill
+    server.close
+  end
+
+  def test_a_server_that_dribbles_is_left_when_its_time_is_over
+    DRIBBLING.each do |name, answer|
+      answering(answer) do |url|
+        started = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        failure = assert_raises(AllocStats::Command::Failure, name) { Remote.new(url, seconds: 0.6).get("report.json") }
+
+        assert_in_delta 0.6, Process.clock_gettime(Process::CLOCK_MONOTONIC) - started, 0.5, name
+        assert_match(/has not answered within 0\.6 s/, failure.message, name)
+      end
+    end
+  end
+
+  def test_headers_that_flood_are_read_no_further
+    ["X-A: #{"b" * 1000}\r\n", "b" * 1000].each do |part|
+      sent = 0
+      answering(->(client) { client.write("HTTP/1.1 200 OK\r\n") && loop { sent += client.write(part) } }) do |url|
+        failure = assert_raises(AllocStats::Command::Failure) { Remote.new(url, seconds: 10).get("report.json") }
+
+        assert_match(/answers without an end/, failure.message)
+        assert_operator sent, :<, 32 << 20
+      end
+    end
+  end
+
+  def test_a_server_that_sends_on_to_itself_is_asked_once
+    CannedServer.open("") do |server|
+      server.answer = http("", status: "302 Found", headers: "Location: http://#{server.address}/allocator/report.json\r\n")
+      assert_raises(AllocStats::Command::Failure) { Remote.new("http://#{server.address}/allocator").get("report.json") }
+      assert_equal 1, server.requests.size
+    end
+  end
+
+  def test_patience_is_passed_on
+    failure = failure(http("{}", status: "429 Too Many Requests", headers: "Retry-After: 4\r\n"))
+
+    assert_match(/report\.json may be asked for again in 4 s/, failure.message)
+  end
+
+  # What steers a terminal, turns the direction of writing or is not seen: nothing of it comes through.
+  def test_what_a_foreign_server_says_is_printable
+    nasty = "a\e[2J\u009b31mb\u202ec\u2066d\u200be\u2028f\ag\u007f\r\n"
+    CannedServer.open(http(JSON.generate("process" => {nasty => [nasty, {"x" => nasty}]}))) do |server|
+      told = Remote.new("http://#{server.address}").get("report.json")
+      key, (first, second) = told[:process].first
+
+      assert_equal ["a?[2J?31mb?c?d?e?f?g??\n"] * 3, [key.to_s, first, second[:x]]
+    end
+    CannedServer.open(http(nasty)) { |server| assert_equal "a?[2J?31mb?c?d?e?f?g??\n", Remote.new("http://#{server.address}").text("report.txt") }
+  end
 end

@@ -70,4 +70,21 @@ class FormatsTest < Minitest::Test
     assert_equal ["", "#", "#####", "##########"], [0, 0.0001, 0.5, 7].map { |share| bar.draw(share) }
     assert_equal "#####.....", bar.gauge(0.5)
   end
+
+  def test_what_comes_from_elsewhere_is_made_printable
+    {
+      "plain, \u00e9 \u65e5 \u{1f600}\nand a line" => "plain, \u00e9 \u65e5 \u{1f600}\nand a line",
+      "\e]0;title\a\e[31m" => "?]0;title??[31m",
+      "\t\r\0\x7f" => "????",
+      "\u0080\u009b\u009f" => "???",
+      "\u202a\u202e\u2066\u2069\u200e\u200f\u061c" => "???????",
+      "\u200b\ufeff\u00ad\u2028\u2029\u{e0041}" => "??????",
+      "\ue000\uffff" => "??",
+      "\xff\x9b".b => "\ufffd\ufffd"
+    }.each do |text, shown|
+      assert_equal shown, AllocStats::Formats.printable(text), text.inspect
+      assert_equal shown.tr("\n", "?"), AllocStats::Formats.line(text)
+    end
+    assert_equal({"a?": ["b?", 1, nil, {"c" => "?"}]}, AllocStats::Formats.deeply_printable("a\e": ["b\e", 1, nil, {"c" => "\e"}]))
+  end
 end

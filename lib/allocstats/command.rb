@@ -2,6 +2,7 @@
 
 require "optparse"
 require_relative "version"
+require_relative "formats"
 
 module AllocStats
   # The command `allocstats`: a subcommand is a class in lib/allocstats/command, which is loaded when it is asked for.
@@ -52,15 +53,15 @@ module AllocStats
       name, *rest = arguments
       case name
       when nil then help(stderr, USAGE)
-      when "help", "--help", "-h" then help(stdout, 0)
+      when "help", "--help", "-h" then rest.empty? ? help(stdout, 0) : run([find(rest.first).name, "--help"], stdout: stdout, stderr: stderr)
       when "version", "--version" then stdout.puts("allocstats #{VERSION}") || 0
       else const_get(find(name).constant).new(rest, stdout: stdout, stderr: stderr).call
       end
     rescue Failure => failure
-      stderr.puts "allocstats: #{failure.message}"
+      stderr.puts "allocstats: #{Formats.printable(failure.message)}"
       failure.status
     rescue OptionParser::ParseError => error
-      stderr.puts "allocstats #{name}: #{error.message}; `allocstats #{name} --help` lists what there is"
+      stderr.puts "allocstats #{name}: #{Formats.line(error.message)}; `allocstats #{name} --help` lists what there is"
       USAGE
     rescue Errno::EPIPE # whoever read has seen enough
       0
@@ -75,7 +76,7 @@ module AllocStats
       width = LIST.map { |entry| entry.name.length }.max
       stream.puts "Usage: allocstats COMMAND [options]", "",
         LIST.map { |entry| "  #{entry.name.ljust(width)}  #{entry.summary}" }, "",
-        "`allocstats COMMAND --help` says more of each."
+        "`allocstats help COMMAND` says more of each."
       status
     end
   end

@@ -20,11 +20,30 @@ module AllocStats
       text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
     end
 
-    # The name of a figure, of a layer or of a reading as people write it.
-    def self.words(name) = utf8(name).tr("_", " ")
+    # What must not reach a terminal: controls of both kinds (C0, DEL, C1), signs that are not seen or turn the direction
+    # of what follows, ends of lines and paragraphs beyond ASCII's, and what no sign is given to.
+    UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}&&[^\n]]/
 
-    # The same as part of a line: what comes from outside must neither steer the terminal nor break the page.
-    def self.line(text) = utf8(text).gsub(/[[:cntrl:]]/, "?")
+    # What comes from elsewhere as people may see it: a name that another process has given itself, an answer of another
+    # server. It neither steers a terminal nor shows as something else than it is; its lines stay.
+    def self.printable(text) = utf8(text).gsub(UNPRINTABLE, "?")
+
+    # The same as part of a line, which it does not break either.
+    def self.line(text) = printable(text).tr("\n", "?")
+
+    # The same of a document as JSON.parse gives it, in each of its texts and names.
+    def self.deeply_printable(value)
+      case value
+      when String then printable(value)
+      when Symbol then printable(value).to_sym
+      when Array then value.map { |each| deeply_printable(each) }
+      when Hash then value.to_h { |key, each| [deeply_printable(key), deeply_printable(each)] }
+      else value
+      end
+    end
+
+    # The name of a figure, of a layer or of a reading as people write it.
+    def self.words(name) = line(name).tr("_", " ")
 
     # "low_memory, balanced and throughput"; "" for none.
     def self.listed(names)

@@ -16,9 +16,15 @@ module AllocStats
     # unless given, or the password in the address. It is sent in a header, and to no other host: redirections are told,
     # not followed. Whatever goes wrong is a Failure with one sentence that names the address, without what is secret in
     # it.
+    #
+    # Whoever answers may answer anything, and at any speed: an exchange has one clock and a largest size, and of what it
+    # brings every text is made printable before anybody sees it.
     class Remote
+      autoload :Exchange, "allocstats/command/remote/exchange"
+
       SECONDS_TO_OPEN = 5
-      SECONDS_TO_READ = 30
+      SECONDS_TO_READ = 15
+      SECONDS_TO_CHANGE = 60
 
       # More than any report; a page that has no end is no report.
       LARGEST = 64 << 20
@@ -32,9 +38,11 @@ module AllocStats
 
       # @param url [String] of the endpoint; what it is mounted at, with or without a slash at the end
       # @param token [String, nil] opens what is asked for
+      # @param seconds [Numeric, nil] in which an answer must be there
       # @raise [Failure] for what is no address over http or https
-      def initialize(url, token: nil)
+      def initialize(url, token: nil, seconds: nil)
         uri = parse(url)
+        @seconds = seconds
         @token = [token, uri.password && URI::DEFAULT_PARSER.unescape(uri.password)].find { |given| !given.to_s.empty? }
         @uri = uri.class.build(host: uri.host, port: uri.port, path: uri.path.sub(%r{(\.json)?/*\z}, "")).freeze
         @address = @uri.to_s
@@ -50,7 +58,7 @@ module AllocStats
       # @param resource [String] "report.txt"
       # @return [String]
       # @raise [Failure]
-      def text(resource) = Formats.utf8(body_of(resource, Net::HTTP::Get, accept: "text/plain"))
+      def text(resource) = Formats.printable(body_of(resource, Net::HTTP::Get, accept: "text/plain"))
 
       # Has it change something.
       # @param resource [String] "purge" or "tune"
@@ -66,7 +74,8 @@ module AllocStats
         uri.path = "#{uri.path}/#{resource}"
         variables = options ? ["ALLOCSTATS_CHANGE_TOKEN", "ALLOCSTATS_TOKEN"] : ["ALLOCSTATS_TOKEN"]
         token = @token || ENV.values_at(*variables).find { |given| !given.to_s.empty? }
-        response, body = request(uri, question(method.new(uri), options, accept, token))
+        seconds = @seconds || (options ? SECONDS_TO_CHANGE : SECONDS_TO_READ)
+        response, body = request(uri, question(method.new(uri), options, accept, token), seconds)
         understand(resource, response, body) { refusal(response, variables.first, token) }
       end
 
@@ -79,15 +88,12 @@ module AllocStats
       end
 
       # @return [Array(Net::HTTPResponse, String)] the body apart, since it is read up to a size
-      def request(uri, question)
-        body = +""
-        response = Net::HTTP.start(uri.hostname, uri.port, use_ssl: uri.is_a?(URI::HTTPS), open_timeout: SECONDS_TO_OPEN,
-          read_timeout: SECONDS_TO_READ, max_retries: 0) { |http|
-          http.request(question) do |answer|
-            answer.read_body { |part| (body << part).bytesize > LARGEST and raise unavailable("#{address} answers without an end") }
-          end
-        }
-        [response, body]
+      def request(uri, question, seconds)
+        Exchange.with(uri, seconds: seconds, open: SECONDS_TO_OPEN).ask(question, largest: LARGEST)
+      rescue Exchange::TooLong
+        raise unavailable("#{address} answers without an end")
+      rescue Net::ReadTimeout
+        raise unavailable("#{address} cannot be reached: it has not answered within #{format("%g", seconds)} s")
       rescue *UNREACHABLE => error
         raise unavailable("#{address} cannot be reached: #{Formats.line(error.message)}")
       end
@@ -108,6 +114,7 @@ module AllocStats
         when Net::HTTPUnauthorized, Net::HTTPForbidden then raise Failure.new(yield, status: NOT_PERMITTED)
         when Net::HTTPNotFound then raise Failure.new("there is no endpoint of allocstats at #{address} (#{resource} answers 404)", status: NOT_FOUND)
         when Net::HTTPRedirection then raise unavailable("#{address} sends elsewhere: #{Formats.line(response["Location"].to_s)}; name that one if it is meant")
+        when Net::HTTPTooManyRequests then raise unavailable("#{address} asks for patience: #{resource} may be asked for again in #{Formats.line(response["Retry-After"].to_s)[0, 20]} s")
         else raise unavailable("#{address} answers #{response.code} to #{resource}")
         end
       end
@@ -119,7 +126,7 @@ module AllocStats
 
       def parse_json(body)
         answer = JSON.parse(body, symbolize_names: true)
-        return answer if answer.is_a?(Hash)
+        return Formats.deeply_printable(answer) if answer.is_a?(Hash)
         raise unavailable("#{address} answers something that is not of allocstats")
       rescue JSON::ParserError, EncodingError
         raise unavailable("#{address} answers something that is not JSON")

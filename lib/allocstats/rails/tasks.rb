@@ -41,7 +41,7 @@ module AllocStats
         text = yield(server)
         puts(server ? server.address : OWN, text)
       rescue Command::Failure => failure
-        abort "allocstats: #{failure.message}"
+        abort "allocstats: #{Formats.printable(failure.message)}"
       end
 
       # An answer of POST /purge: of one process, or of each worker.
