@@ -21,6 +21,7 @@ module AllocStats
     autoload :Overview, "allocstats/rack/overview"
     autoload :Page, "allocstats/rack/page"
     autoload :Path, "allocstats/rack/path"
+    autoload :Peer, "allocstats/rack/peer"
     autoload :Readings, "allocstats/rack/readings"
     autoload :Request, "allocstats/rack/request"
     autoload :Router, "allocstats/rack/router"

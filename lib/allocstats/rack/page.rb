@@ -65,14 +65,19 @@ module AllocStats
       # base::     the path at which the endpoint is mounted, Rack's SCRIPT_NAME
       # change::   whether who asks may purge
       # outcome::  the Hash of the purge that was just asked for: Purge#to_h, or Workers::Purge#to_h
-      def initialize(overview, base:, change: false, outcome: nil)
+      # peer::     the Hash of another worker (Peer) whose ledger and history are shown
+      def initialize(overview, base:, change: false, outcome: nil, peer: nil)
         @overview = overview
+        @peer = peer
         @base = Page.path(base)
         @change = change
         @outcome = outcome
       end
 
       def change? = @change
+
+      # The worker that was chosen; nil where it is the one that answers.
+      attr_reader :peer
 
       # What came of a purge, nil where none was asked for.
       attr_reader :outcome

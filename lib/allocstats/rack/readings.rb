@@ -25,6 +25,8 @@ module AllocStats
         @overview = shared { Overview.new(report.call, health: @health.value) }
         @census = SharedReading.new(seconds: cache_seconds * CENSUS) { Formats::Json.generate(AllocStats.census) }
         @metrics = Formats::Prometheus::TYPES.keys.to_h { |format| [format, shared { Formats::Prometheus.generate(AllocStats.metrics(health: health), format) }] }
+        @lock = Mutex.new
+        @peers = {}
         @parts = [:history, :workers, :settings].to_h { |part| [part, shared { Formats::Json.generate(AllocStats.public_send(part)) }] }
       end
 
@@ -44,9 +46,16 @@ module AllocStats
       # @return [String] JSON
       def part(name) = @parts.fetch(name).value
 
+      # Another worker, by its index. Each is read apart, and only those there are.
+      # @return [Hash, nil]
+      def peer(index)
+        return unless AllocStats.workers.any? { |worker| worker.index == index && !worker.self? && worker.alive? }
+        @lock.synchronize { @peers[index] ||= shared { Peer.new(index).to_h } }.value
+      end
+
       # After something was changed the next caller sees what came of it.
       def forget
-        [@health, @overview, *@metrics.values, *@parts.values].each(&:forget)
+        [@health, @overview, *@metrics.values, *@parts.values, *@lock.synchronize { @peers.values }].each(&:forget)
       end
 
       private

@@ -29,9 +29,9 @@ module AllocStats
         def lines = LINES
 
         # In the order of time, also where the clock was set back.
-        def points = @points ||= part(:history).fetch(:points, []).sort_by(&:first)
+        def points = @points ||= shown(:history).fetch(:points, []).sort_by(&:first)
 
-        def interval = part(:history)[:interval]
+        def interval = shown(:history)[:interval]
 
         def newest = points.last.drop(1)
 
@@ -73,7 +73,7 @@ module AllocStats
 
         # What is not drawn, and why nothing is.
         def remark
-          return "Of the process that answers, pid #{part(:process)[:pid]}; a sample every #{format("%g", interval)} s.#{unmeasured}" if drawings.any?
+          return "Of pid #{shown_pid}; a sample every #{format("%g", interval)} s.#{unmeasured}" if drawings.any?
           return "Nothing is sampled in this process: AllocStats.start begins it, which a Rails server does by itself." unless interval
           "Sampled every #{format("%g", interval)} s; a line needs two samples, and there #{(points.size == 1) ? "is one" : "are none"} yet."
         end

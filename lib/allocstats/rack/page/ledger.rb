@@ -22,7 +22,7 @@ module AllocStats
 
         private
 
-        def ledger = part(:ledger)
+        def ledger = shown(:ledger)
 
         def rss = ledger[:rss]
 

@@ -3,9 +3,10 @@
 // figures but the account of arenas and bins, which only comes when it is asked for.
 "use strict";
 
-// Milliseconds from one refresh to the next, and how long one may take; after how many answers of another process the
-// page turns to that one.
+// Milliseconds from one refresh to the next, and at most where the server does not answer; how long one may take; after how
+// many answers of another process the page turns to that one. A page that is hidden asks for nothing.
 const EVERY = 5000;
+const SELDOM = 60000;
 const LONGEST = 15000;
 const PATIENCE = 2;
 
@@ -15,11 +16,19 @@ const button = document.getElementById("live-button");
 let paused = false;
 let purging = false;
 let strangers = 0;
+let pause = EVERY;
+
+// What a refusal says for people, where it does.
+async function refusal(answer) {
+  const plain = answer.headers.get("content-type")?.startsWith("text/plain");
+  const error = new Error(plain ? (await answer.text()).trim() : `the server answered ${answer.status}`);
+  return Object.assign(error, { later: answer.status === 429 });
+}
 
 // A fetch that answers a document; an answer without leave, or of a server that is gone, is an error with a sentence.
 async function ask(url, options = {}) {
   const answer = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store", credentials: "same-origin", ...options });
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  if (!answer.ok) throw await refusal(answer);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
@@ -66,14 +75,16 @@ async function refresh() {
     if (paused || purging) return;
     take(page);
     say("Live");
+    pause = EVERY;
   } catch (error) {
+    pause = Math.min(pause * 2, SELDOM);
     if (!paused) say(`Not fresh: ${error.message}`);
   }
 }
 
 async function tick() {
   await refresh();
-  setTimeout(tick, EVERY);
+  setTimeout(tick, pause);
 }
 
 button.addEventListener("click", () => {
@@ -98,7 +109,7 @@ document.addEventListener("submit", async (event) => {
     outcome.replaceChildren(...page.getElementById("purge-outcome").childNodes);
     take(page);
   } catch (error) {
-    outcome.textContent = `Nothing is known of the purge: ${error.message}.`;
+    outcome.textContent = error.later ? `Nothing was purged: ${error.message}.` : `Nothing is known of the purge: ${error.message}.`;
   }
   tell((outcome.querySelector(".sentence") ?? outcome).textContent);
   purging = false;

@@ -15,7 +15,10 @@ module AllocStats
 
         def able? = part(:allocator).fetch(:capabilities, []).map(&:to_s).include?("purge")
 
-        def workers = part(:workers).fetch(:workers, []).count { |row| row.fetch(:alive, true) }
+        def living = workers.count { |row| row.fetch(:alive, true) }
+
+        # The worker that is shown is the one that is purged.
+        def index = chosen || worker[:index]
 
         def outcome = (Outcome.new(page) if page.outcome)
       end

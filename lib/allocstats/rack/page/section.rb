@@ -42,6 +42,25 @@ module AllocStats
 
         def url(path = "") = "#{page.base}#{path}".then { |whole| whole.empty? ? "/" : whole }
 
+        # The same of the page of one worker.
+        def url_of(index, path = "") = "#{url(path)}#{"?worker=#{index}" if index}"
+
+        # The index of the worker that is shown, where one was chosen.
+        def chosen = page.peer&.fetch(:index)
+
+        # Of the worker that is shown: what the chosen one has of its own, else the answering one's.
+        def shown(name) = page.peer ? page.peer.fetch(name) : part(name)
+
+        def shown_pid = page.peer ? page.peer.fetch(:pid) : part(:process)[:pid]
+
+        def workers = part(:workers).fetch(:workers, [])
+
+        # Whose figures a section has, where there is a choice.
+        def owner
+          return "" unless workers.count { |row| row.fetch(:alive, true) } > 1
+          page.peer ? "of worker #{chosen}, pid #{shown_pid}" : "of worker #{worker[:index]}, pid #{shown_pid}, which answers"
+        end
+
         # Of the process that answers, the row in the list of workers.
         def worker
           @worker ||= part(:workers).fetch(:workers, []).find { |row| row[:self] } || {}

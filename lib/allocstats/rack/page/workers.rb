@@ -16,10 +16,24 @@ module AllocStats
         def columns = COLUMNS
 
         def caption
-          several? ? "Every worker of the server. PSS is what adds up, since workers share pages." : "This process alone: it sees no others of its server."
+          several? ? "Every worker of the server, as it has reported last. Choose the one whose memory and history are shown, and that is purged." :
+            "This process alone: it sees no others of its server."
         end
 
-        def rows = @rows ||= part(:workers).fetch(:workers, [])
+        # What the sums mean: workers share pages, which count in each one's RSS.
+        MEANING = "of those that are alive: PSS is what they take of the machine, since it divides the pages that they share; RSS counts those once for each"
+
+        def meaning = total[:meaning] || MEANING
+
+        def rows = workers
+
+        def shown?(row) = chosen ? row[:index] == chosen : self?(row)
+
+        # How old its figures are.
+        def age(row)
+          return "now" if self?(row)
+          row[:age] ? Scale.duration(row[:age]) : UNKNOWN
+        end
 
         def total = part(:workers)[:total] || {}
 

@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Rack
+    # Another worker of the server, as the one that answers can tell of it: what it has reported itself (AllocStats.workers,
+    # its history), and what the kernel shows of it. Nobody has to ask it, so a worker that is busy or stopped is told of too.
+    class Peer
+      # The parts of its ledger, in the order in which they are shown; Ledger::DEFINITIONS has the others.
+      RUBY_HEAP = "pages of Ruby's heap, with what they have free, by the worker's own count"
+
+      # Its index among the workers.
+      def initialize(index)
+        @index = index
+      end
+
+      # What takes the place of the answering worker's own in an overview.
+      # @return [Hash, nil] nil where there is no such worker, or it has ended
+      def to_h
+        worker = AllocStats.workers.find { |each| each.index == @index && each.alive? } or return
+        return if worker.self?
+        {index: worker.index, pid: worker.pid, age: worker.age, ledger: ledger(worker), history: worker.history.to_h}
+      end
+
+      private
+
+      def ledger(worker)
+        memory = OtherProcess.new(worker.pid).memory
+        return {rss: nil, layers: {}, definitions: {}, reasons: memory.reasons} unless memory.rss && memory.kinds[:code]
+        layers = layers(memory, worker.figures)
+        {rss: memory.rss, layers: layers, definitions: definitions(layers), reasons: reasons(worker)}
+      rescue Error => error
+        {rss: nil, layers: {}, definitions: {}, reasons: {rss: error.message}}
+      end
+
+      # The kernel's count of the mappings is of this moment; what divides the anonymous ones is what the worker has said
+      # last, at most what there is. What nobody claims is `other`, so the parts sum to what is resident.
+      def layers(memory, figures)
+        proven = {stacks: [:stack], files: [:code, :file], shared: [:shared], jit: [:jit]}
+          .transform_values { |kinds| kinds.sum { |kind| memory.kinds.dig(kind, :rss).to_i } }
+        left = memory.rss - proven.values.sum
+        claims = {ruby_heap: figures[:ruby_heap_pages]&.*(ProcessMemory.heap_page_bytes), malloc_live: figures[:live], malloc_kept: figures[:kept]}
+        claimed = claims.compact.transform_values { |bytes| bytes.clamp(0, left).tap { |taken| left -= taken } }
+        {**claimed, **proven, other: left}
+      end
+
+      def definitions(layers)
+        layers.to_h { |name, _| [name, (name == :ruby_heap) ? RUBY_HEAP : Ledger::DEFINITIONS.fetch(name)] }
+      end
+
+      def reasons(worker)
+        {"seen from outside" => "the kernel counts its mappings now; what Ruby and malloc have of them is its own report of #{worker.age.to_i} s ago"}
+      end
+    end
+  end
+end
