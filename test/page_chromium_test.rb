@@ -14,7 +14,7 @@ class PageChromiumTest < Minitest::Test
   RACKUP = <<~RUBY
     require "allocstats"
     AllocStats.start(interval: 0.5)
-    map("/allocator") { run AllocStats::Rack::Endpoint.new(environment: "test") }
+    map("/allocator") { run AllocStats::Rack::Endpoint.new(environment: "test", purge_interval: 0) }
     map("/litter") do
       run ->(_) {
         Array.new(#{LITTER >> 16}) { "x" * (1 << 16) }.clear
@@ -228,6 +228,46 @@ class PageChromiumTest < Minitest::Test
       assert_operator after, :<=, before
       assert_operator before, :>, 10 << 20
       assert_equal "#purge", page.evaluate("location.hash")
+      assert_empty page.console
+    end
+  end
+
+  # The words along the lines' axes, as they stand on the screen: none upon another.
+  def test_labels_do_not_overprint
+    [360, 320, 1100].each do |width|
+      visit(width: width) do |page|
+        labels = page.evaluate("[...document.querySelectorAll('.plot text')].map((each) => { const box = each.getBoundingClientRect(); return [each.textContent, box.left, box.right, box.top, box.bottom] })").reject { |_, left, right| left == right }
+
+        assert_operator labels.size, :>, 5
+        labels.combination(2) do |(one, *first), (other, *second)|
+          apart = first[1] <= second[0] || second[1] <= first[0] || first[3] <= second[2] || second[3] <= first[2]
+          assert apart, "#{one} and #{other} at #{width} pixels"
+        end
+      end
+    end
+  end
+
+  # Whichever worker answers, it is the chosen one that is shown.
+  def test_a_worker_can_be_chosen
+    visit do |page|
+      other = page.evaluate("[...document.querySelectorAll('.rows tbody tr')].find((row) => row.getAttribute('aria-current') !== 'true').cells[1].textContent")
+      press page, ".rows tbody tr:not([aria-current]) th a"
+      Browser.wait(for: "the other worker's page") { page.evaluate("document.body.dataset.pid") == other }
+      index = page.evaluate("location.search")[/\Aworker=|worker=(\d+)/, 1]
+
+      3.times do
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        sleep 0.2
+        assert_match(/\Aof worker #{index}, pid #{other}\z/, texts(page, "#ledger-heading .whose").first)
+        assert_equal "of worker #{index}, pid #{other}", texts(page, "#history-heading .whose").first
+        assert_equal other, page.evaluate("document.querySelector('.rows tr[aria-current=true]').cells[1].textContent")
+      end
+      assert_equal values(page, ".parts tfoot data").first, values(page, ".parts tbody data").sum
+      assert_equal "Purge worker #{index}", texts(page, "#purge-form button").first
+      assert_includes texts(page, "#history .remark").join, "Of pid #{other}"
+      assert_operator page.evaluate("document.querySelectorAll('#chart-hour .line-rss[d*=L]').length"), :>=, 1
+      assert_match(/PSS is what they take/, texts(page, "#workers .remark").join)
+      assert_match(/\A(now|\d+ s)\z/, texts(page, ".rows tbody td[data-label='as of']").last)
       assert_empty page.console
     end
   end
