@@ -10,6 +10,7 @@ module AllocStats
     autoload :ControllerRuntime, "allocstats/rails/controller_runtime"
     autoload :Mount, "allocstats/rails/mount"
     autoload :Notifications, "allocstats/rails/notifications"
+    autoload :Quiet, "allocstats/rails/quiet"
     autoload :Server, "allocstats/rails/server"
     autoload :Tasks, "allocstats/rails/tasks"
   end

@@ -15,6 +15,7 @@ module AllocStats
       initializer "allocstats.endpoint", after: :load_config_initializers do |app|
         mount = AllocStats::Railtie.mount(app.config.allocstats)
         app.routes.prepend { mount.draw(self) } if mount
+        app.config.after_initialize { AllocStats::Rack::StartKey.announce if mount.key? && Rails::Server.running } if mount
       end
 
       # Requests and jobs run inside the application's executor: their end is where a thread gives back what a purge has
@@ -29,6 +30,11 @@ module AllocStats
 
       initializer "allocstats.log", after: :load_config_initializers do |app|
         ActiveSupport.on_load(:action_controller) { include Rails::ControllerRuntime } if app.config.allocstats.log
+      end
+
+      initializer "allocstats.quiet", after: :load_config_initializers, before: :build_middleware_stack do |app|
+        options = app.config.allocstats
+        app.middleware.insert_before(::Rails::Rack::Logger, Rails::Quiet, path: options.path, level: options.log_level) if options.path && options.log_level
       end
 
       initializer "allocstats.server_timing", after: :load_config_initializers, before: :build_middleware_stack do |app|
@@ -52,7 +58,7 @@ module AllocStats
     # @return [Rails::Mount, nil] nil where the path is false
     # @raise [InvalidValue, UnknownName]
     def self.mount(options)
-      endpoint = AllocStats::Rack::Endpoint.new(**options.endpoint_options(::Rails.env))
+      endpoint = AllocStats::Rack::Endpoint.new(announce: false, **options.endpoint_options(::Rails.env))
       Rails::Mount.new(endpoint, options.path, login: options.authenticate || options.authenticate_changes) if options.path
     rescue Error => error
       raise error.class, "config.allocstats: #{error.message}"

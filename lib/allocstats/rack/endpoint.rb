@@ -115,7 +115,7 @@ module AllocStats
       def page(env, outcome = nil)
         change = quietly(env) { @access.changer(env) }
         chosen = env["QUERY_STRING"].to_s[/(?:\A|&)worker=(\d{1,4})(?:&|\z)/, 1]&.to_i
-        page = Page.new(@readings.overview.to_h, base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome, peer: chosen && @readings.peer(chosen))
+        page = Page.new(@readings.overview.to_h, base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome, chosen: chosen, peer: chosen && @readings.peer(chosen))
         Answer.new(200, Page::TYPE, page.to_s, Page::HEADERS.dup)
       end
 

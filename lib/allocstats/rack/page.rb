@@ -65,10 +65,12 @@ module AllocStats
       # base::     the path at which the endpoint is mounted, Rack's SCRIPT_NAME
       # change::   whether who asks may purge
       # outcome::  the Hash of the purge that was just asked for: Purge#to_h, or Workers::Purge#to_h
-      # peer::     the Hash of another worker (Peer) whose ledger and history are shown
-      def initialize(overview, base:, change: false, outcome: nil, peer: nil)
+      # chosen::   the index of the worker whose ledger and history are to be shown, nil for the one that answers
+      # peer::     the Hash of that worker (Peer) where it is another one
+      def initialize(overview, base:, change: false, outcome: nil, chosen: nil, peer: nil)
         @overview = overview
         @peer = peer
+        @chosen = chosen if peer || part(:workers).fetch(:workers, []).any? { |row| row[:self] && row[:index] == chosen }
         @base = Page.path(base)
         @change = change
         @outcome = outcome
@@ -76,8 +78,8 @@ module AllocStats
 
       def change? = @change
 
-      # The worker that was chosen; nil where it is the one that answers.
-      attr_reader :peer
+      # The index of the worker that was chosen, of those there are; and what is known of it where it does not answer itself.
+      attr_reader :chosen, :peer
 
       # What came of a purge, nil where none was asked for.
       attr_reader :outcome

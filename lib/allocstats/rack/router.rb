@@ -18,6 +18,7 @@ module AllocStats
         "" => :overview,
         "/" => :overview,
         ".json" => :json,
+        "/.json" => :json,
         "/report.json" => :json,
         "/report.txt" => :text,
         "/metrics" => :metrics,

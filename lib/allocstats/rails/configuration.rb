@@ -16,6 +16,7 @@ module AllocStats
       Option = Struct.new(:name, :default, :takes, :fits, :endpoint, keyword_init: true)
 
       PATH = %r{\A(?:/[\w.~-]+)+\z}
+      LEVELS = [:debug, :info, :warn, :error, :fatal, :unknown].freeze
       SWITCH = [true, false].freeze
       SWITCH_OR_NIL = [true, false, nil].freeze
 
@@ -28,11 +29,14 @@ module AllocStats
         Option.new(name: :authenticate, endpoint: true),
         Option.new(name: :authenticate_changes, endpoint: true),
         Option.new(name: :cache_seconds, endpoint: true),
+        Option.new(name: :purge_interval, endpoint: true),
         Option.new(name: :health, endpoint: true),
         Option.new(name: :sampler, fits: SWITCH_OR_NIL.method(:include?), takes: "true, false, or nil for under a server alone"),
         Option.new(name: :interval, default: 10, fits: (0.05..3600).method(:cover?), takes: "a number of seconds from 0.05 to 3600"),
         Option.new(name: :metrics, default: true, fits: SWITCH.method(:include?), takes: "true or false"),
         Option.new(name: :log, default: true, fits: SWITCH.method(:include?), takes: "true or false"),
+        Option.new(name: :log_level, default: :warn, fits: ->(value) { value == false || LEVELS.include?(value) },
+          takes: "false, or a level from which on a line is logged: #{LEVELS.map(&:inspect).join(", ")}"),
         Option.new(name: :server_timing, fits: SWITCH_OR_NIL.method(:include?), takes: "true, false, or nil for as config.server_timing")
       ].to_h { |option| [option.name, option.freeze] }.freeze
 

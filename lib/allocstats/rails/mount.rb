@@ -30,6 +30,9 @@ module AllocStats
         answer
       end
 
+      # Whether the key of this start opens it.
+      def key? = @endpoint.key?
+
       # What `rails routes` shows.
       def inspect = @endpoint.class.name
     end

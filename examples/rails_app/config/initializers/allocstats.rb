@@ -8,9 +8,10 @@ Rails.application.configure do
   # Where the endpoint answers: the page, and below it .json, /metrics, /health, ... false takes it away.
   # config.allocstats.path = "/allocator"
 
-  # Who may read. In development and test: whoever is on this machine. Elsewhere nobody, but for the bare status at
-  # /allocator/health, until a token or a block opens it. The token comes as `Authorization: Bearer ...`, or as the
-  # password that a browser asks for.
+  # Who may read. In development and test: the user that runs the server, on this machine, where the server listens on
+  # loopback addresses alone; and who sends the key that is in the log of each start. Elsewhere nobody, but for the bare
+  # status at /allocator/health, until a token or a block opens it. A token has 16 characters at least; it comes as
+  # `Authorization: Bearer ...`, or as the password that a browser asks for.
   # config.allocstats.token = ENV["ALLOCSTATS_TOKEN"]
   # config.allocstats.authenticate { |request| request.env["warden"]&.user&.admin? }
 
@@ -23,6 +24,9 @@ Rails.application.configure do
 
   # How long one expensive reading serves those who ask.
   # config.allocstats.cache_seconds = 1
+
+  # Seconds from the end of a purge that was asked for over HTTP to the next one; who comes sooner is told when to come again.
+  # config.allocstats.purge_interval = 5
 
   # What /allocator/health expects: the allocator that the deployment is meant to run under.
   # config.allocstats.health = {expect: "jemalloc"}
@@ -39,6 +43,10 @@ Rails.application.configure do
   # jemalloc alone, which counts it.
   # config.allocstats.log = true
 
-  # The same of the whole request in the Server-Timing header: nil is as config.server_timing of Rails, on in development.
+  # From which level on lines are logged while the endpoint is read, by a page left open, a scraper or a probe; false leaves
+  # the log as it is. Who was refused, and each change with who asked for it, is logged in any case.
+  # config.allocstats.log_level = :warn
+
+  # The same as log of the whole request in the Server-Timing header: nil is as config.server_timing of Rails, on in development.
   # config.allocstats.server_timing = nil
 end

@@ -46,7 +46,7 @@ module AllocStats
         def url_of(index, path = "") = "#{url(path)}#{"?worker=#{index}" if index}"
 
         # The index of the worker that is shown, where one was chosen.
-        def chosen = page.peer&.fetch(:index)
+        def chosen = page.chosen
 
         # Of the worker that is shown: what the chosen one has of its own, else the answering one's.
         def shown(name) = page.peer ? page.peer.fetch(name) : part(name)
@@ -58,7 +58,7 @@ module AllocStats
         # Whose figures a section has, where there is a choice.
         def owner
           return "" unless workers.count { |row| row.fetch(:alive, true) } > 1
-          page.peer ? "of worker #{chosen}, pid #{shown_pid}" : "of worker #{worker[:index]}, pid #{shown_pid}, which answers"
+          chosen ? "of worker #{chosen}, pid #{shown_pid}" : "of worker #{worker[:index]}, pid #{shown_pid}, which answers"
         end
 
         # Of the process that answers, the row in the list of workers.
