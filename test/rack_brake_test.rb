@@ -161,13 +161,14 @@ class RackBrakeServerTest < Minitest::Test
     require "allocstats"
     $garbage = Array.new(400_000) { |i| "x" * (i % 200) }
     AllocStats.start(interval: 0.2)
-    run AllocStats::Rack::Endpoint.new(environment: "test")
+    run AllocStats::Rack::Endpoint.new(change_token: "of-the-test-of-brakes")
   RUBY
+  KEY = {"Authorization" => "Bearer of-the-test-of-brakes"}.freeze
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
   def post(server, body)
-    request = Net::HTTP::Post.new("/purge", "Content-Type" => "application/json")
+    request = Net::HTTP::Post.new("/purge", "Content-Type" => "application/json", **KEY)
     request.body = JSON.generate(body)
     server.request(request)
   end
@@ -192,7 +193,7 @@ class RackBrakeServerTest < Minitest::Test
 
   def test_two_hundred_purges_keep_no_probe_waiting
     PumaServer.run(rackup: RACKUP, workers: 2, threads: 5) do |server|
-      sleep 0.1 until JSON.parse(server.get("/workers.json").body)["workers"].size == 2
+      sleep 0.1 until JSON.parse(server.get("/workers.json", KEY).body)["workers"].size == 2
       answers, began = nil, now
       times = probed(server) { answers = Array.new(200) { Thread.new { post(server, workers: "all", gc: true) } }.map(&:value) }
       codes = answers.map(&:code).tally
@@ -208,7 +209,7 @@ class RackBrakeServerTest < Minitest::Test
   # A worker that is stopped answers nobody: who asks all of them is not held for long, and others not at all.
   def test_a_stopped_worker_holds_no_thread_for_long
     PumaServer.run(rackup: RACKUP, workers: 2, threads: 3) do |server|
-      sleep 0.1 until JSON.parse(server.get("/workers.json").body)["workers"].size == 2
+      sleep 0.1 until JSON.parse(server.get("/workers.json", KEY).body)["workers"].size == 2
       stopped = server.children.last
       Process.kill(:STOP, stopped)
       begin

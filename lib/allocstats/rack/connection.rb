@@ -20,19 +20,26 @@ module AllocStats
       # More than the tables of a machine in development have.
       LONGEST = 8 << 20
 
-      LISTENING = "0A"
-
       # The bytes of an IPv6 address that has an IPv4 one in it, and of ::1.
       MAPPED = "#{"\0" * 10}\xff\xff".b.freeze
       ONE = "#{"\0" * 15}\1".b.freeze
 
       # An address' bytes, and a port.
       End = Struct.new(:bytes, :port) do
-        def loopback? = (bytes.bytesize == 4) ? bytes.getbyte(0) == 127 : bytes == ONE
-      end
+        def self.of(bytes, port) = new(bytes.start_with?(MAPPED) ? bytes.byteslice(12, 4) : bytes, port)
 
-      # A line of a table: the state in its hexadecimal digits, whose it is, and its inode, 0 for one that no process holds.
-      Row = Struct.new(:local, :remote, :state, :uid, :inode)
+        # The address lies behind the family and port of a sockaddr_in, and behind the flow of a sockaddr_in6.
+        def self.at(address)
+          of(address.ipv4? ? address.to_sockaddr.byteslice(4, 4) : address.to_sockaddr.byteslice(8, 16), address.ip_port)
+        end
+
+        def loopback? = (bytes.bytesize == 4) ? bytes.getbyte(0) == 127 : bytes == ONE
+
+        # As a table has it, which may have an IPv4 address within an IPv6 one: words of 32 bits in this machine's order.
+        def pattern
+          "#{"(?:#{Connection.words(MAPPED)})?" if bytes.bytesize == 4}#{Connection.words(bytes)}:#{format("%04X", port)}"
+        end
+      end
 
       module_function
 
@@ -42,47 +49,39 @@ module AllocStats
         addresses = socket.to_io.then { |io| [io.local_address, io.remote_address] }
         return "the connection is not over TCP, as a proxy's may be" unless addresses.all?(&:ip?)
 
-        local, remote = addresses.map { |address| end_of(address) }
+        local, remote = addresses.map { |address| End.at(address) }
         return "the connection is not within this machine" unless local.loopback? && remote.loopback?
-        judge(rows, local, remote)
+        judge(table, local, remote)
       rescue SystemCallError, IOError, SocketError, NoMethodError, ArgumentError => error
         "the connection cannot be looked at (#{error.class})"
       end
 
-      def judge(rows, local, remote)
-        listeners = rows.select { |row| row.state == LISTENING && row.local.port == local.port }
+      def judge(table, local, remote)
+        listeners = table.scan(/^ *\d+: (\h+):#{format("%04X", local.port)} \h+:0000 0A /).map { |(words)| End.of(bytes(words), local.port) }
         return "the kernel does not say where the server listens" if listeners.empty?
-        return "the server listens on other addresses than loopback ones" unless listeners.all? { |row| row.local.loopback? }
-
-        peer = rows.find { |row| row.local == remote && row.remote == local && row.inode.positive? }
-        "the other end of the connection is not of the user that runs the server" unless peer&.uid == Process.euid
+        return "the server listens on other addresses than loopback ones" unless listeners.all?(&:loopback?)
+        return if owners(table, remote, local).include?(Process.euid)
+        "the other end of the connection is not of the user that runs the server"
       end
 
-      def rows = TABLES.flat_map { |path| File.exist?(path) ? table(path) : [] }
-
-      def table(path)
-        text = File.read(path, LONGEST).to_s
-        raise ArgumentError, "#{path} is too long" if text.bytesize == LONGEST
-        text.lines.drop(1).map do |line|
-          _, local, remote, state, _, _, _, uid, _, inode = line.split
-          Row.new(written(local), written(remote), state, Integer(uid, 10), Integer(inode, 10))
-        end
+      # Whose a connection is, seen from its other end. One that no process holds any more has no inode, and is nobody's.
+      def owners(table, from, to)
+        table.scan(/^ *\d+: #{from.pattern} #{to.pattern} \h\h \h+:\h+ \h+:\h+ \h+ +(\d+) +\d+ +([1-9]\d*) /).map { |uid, _| Integer(uid, 10) }
       end
 
-      # "0100007F:0BB8": words of 32 bits in this machine's order, and the port.
-      def written(text)
-        words, port = text.split(":")
-        plain(words.scan(/.{8}/).map(&:hex).pack("L*"), port.hex)
+      def table
+        TABLES.select { |path| File.exist?(path) }.map { |path|
+          text = File.read(path, LONGEST).to_s
+          raise ArgumentError, "#{path} is too long" if text.bytesize == LONGEST
+          text
+        }.join
       end
 
-      # The address lies behind the family and port of a sockaddr_in, and behind the flow of a sockaddr_in6.
-      def end_of(address)
-        plain(address.ipv4? ? address.to_sockaddr.byteslice(4, 4) : address.to_sockaddr.byteslice(8, 16), address.ip_port)
-      end
+      def words(bytes) = bytes.unpack("L*").map { |word| format("%08X", word) }.join
 
-      def plain(bytes, port) = End.new(bytes.start_with?(MAPPED) ? bytes.byteslice(12, 4) : bytes, port)
+      def bytes(words) = words.scan(/.{8}/).map(&:hex).pack("L*")
 
-      private_class_method :judge, :rows, :table, :written, :end_of, :plain
+      private_class_method :judge, :owners, :table, :bytes
     end
   end
 end
