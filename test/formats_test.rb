@@ -85,6 +85,6 @@ class FormatsTest < Minitest::Test
       assert_equal shown, AllocStats::Formats.printable(text), text.inspect
       assert_equal shown.tr("\n", "?"), AllocStats::Formats.line(text)
     end
-    assert_equal({"a?": ["b?", 1, nil, {"c" => "?"}]}, AllocStats::Formats.deeply_printable("a\e": ["b\e", 1, nil, {"c" => "\e"}]))
+    assert_equal({a?: ["b?", 1, nil, {"c" => "?"}]}, AllocStats::Formats.deeply_printable("a\e": ["b\e", 1, nil, {"c" => "\e"}]))
   end
 end

@@ -121,7 +121,7 @@ class RackDoorTest < Minitest::Test
   def test_a_short_token_is_no_token
     ["x", "short", "fifteen-letters"].each do |token|
       [:token, :change_token].each do |name|
-        error = assert_raises(AllocStats::InvalidValue) { endpoint(environment: "production", name => token) }
+        error = assert_raises(AllocStats::InvalidValue) { endpoint(:environment => "production", name => token) }
         assert_match(/\A#{name} must have 16 characters at least/, error.message)
         refute_includes error.message, token if token.size > 1
       end

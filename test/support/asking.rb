@@ -9,6 +9,7 @@ require "support/local_connection"
 # request and each answer.
 module Asking
   extend LocalConnection
+
   LOCAL = {"REMOTE_ADDR" => "127.0.0.1", "HTTP_HOST" => "localhost:3000", "puma.socket" => local_connection}.freeze
   ELSEWHERE = {REMOTE_ADDR: "203.0.113.5", HTTP_HOST: "shop.example"}.freeze
   VARIABLES = ["ALLOCSTATS_TOKEN", "ALLOCSTATS_CHANGE_TOKEN", "APP_ENV", "RAILS_ENV", "RACK_ENV"].freeze

@@ -101,7 +101,7 @@ module AllocStats
       # Every token is compared, whichever matches.
       def known(env, *tokens)
         offered = Credentials.of(env)
-        tokens.compact.select { |token| token.matches?(offered) }.first&.name
+        tokens.compact.map { |token| token.name if token.matches?(offered) }.compact.first
       end
 
       def says(name, rule, env) = named(name, rule&.call(Request.of(env)))
