@@ -23,6 +23,7 @@ class RailsAccessTest < Minitest::Test
   RUBY
 
   USERS = <<~RUBY
+    config.allocstats.purge_interval = 0
     config.allocstats.authenticate { |request| %w[reader admin].include?(request.env["warden"].user) }
     config.allocstats.authenticate_changes { |request| request.env["warden"].user == "admin" }
   RUBY

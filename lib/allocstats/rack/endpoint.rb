@@ -37,7 +37,7 @@ module AllocStats
 
         @access = Access.new(**access)
         @brakes = {purge: Brake.new(seconds: purge_interval), tune: Brake.new(seconds: 0)}
-        StartKey.announce if announce && @access.key?
+        StartKey.announce if announce && @access.key? && AllocStats.supported?
         @readings = Readings.new(**{report: report, cache_seconds: cache_seconds, health: health}.compact)
       rescue ArgumentError => error
         raise InvalidValue, "the endpoint takes no such option: #{error.message}"
