@@ -1,16 +1,16 @@
 # frozen_string_literal: true
 
 require "rbconfig"
+require_relative "../ext/allocstats/build/c_sources"
 
-# The core below ext/allocstats/ruby knows no Ruby, so it is tested without one: compiled together with test/c into one
+# The core (CSources.core) knows no Ruby, so it is tested without one: compiled together with test/c into one
 # program, whose private heap is the C library's (ALLOCSTATS_PRIVATE_LIBC), in every way listed in CTests::BUILDS.
 module CTests
   FOLDER = "ext/allocstats"
-  BINDING = FileList["#{FOLDER}/ruby/*.c", "#{FOLDER}/allocstats.c"]
-  GATE = FileList["#{FOLDER}/gate/gate.c"] # takes exec over, which is no good in a program of tests
-  CORE = FileList["#{FOLDER}/{,allocators/,gate/,kernel/,languages/,workers/}*.c"] - BINDING - GATE
-  TESTS = FileList["test/c/*.c"]
-  HEADERS = FileList["#{FOLDER}/**/*.{h,def}", "test/c/*.h"]
+  SOURCES = AllocStats::Build::CSources
+  CORE = SOURCES.core.map { |path| File.join(FOLDER, path) }
+  TESTS = FileList["test/c/**/*.c"]
+  HEADERS = FileList["#{FOLDER}/**/*.{h,def}", "test/c/**/*.h"]
   FORMATTED = FileList["{ext,test,bench}/**/*.{c,h}"]
 
   FLAGS = %W[-std=gnu11 -g -O1 -fno-omit-frame-pointer -pthread -Wall -Wextra -Wconversion -Werror
@@ -89,7 +89,7 @@ namespace :c do
   desc "Analyse the C sources with clang-tidy"
   task :tidy do
     CTests.need("clang-tidy", "clang-tidy")
-    sh "clang-tidy", "--quiet", "--warnings-as-errors=*", *(CTests::CORE + CTests::GATE + CTests::BINDING), "--", *CTests.flags_for_tools, verbose: false
+    sh "clang-tidy", "--quiet", "--warnings-as-errors=*", *(CTests::SOURCES.extension + CTests::SOURCES.exec_filter).map { |path| File.join(CTests::FOLDER, path) }, "--", *CTests.flags_for_tools, verbose: false
   end
 
   desc "Check that the C sources are formatted as .clang-format says"

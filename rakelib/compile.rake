@@ -2,6 +2,7 @@
 
 require "digest"
 require "rake/extensiontask"
+require_relative "../ext/allocstats/build/c_sources"
 
 extension = Rake::ExtensionTask.new("allocstats") do |ext|
   ext.lib_dir = "lib/allocstats"
@@ -10,15 +11,16 @@ end
 
 # The Makefile lists the sources, so it is written anew when a source comes or goes, and when the build itself changes.
 # What was compiled until then names the sources where they were.
-sources = FileList["ext/allocstats/{,allocators/,kernel/,languages/,ruby/,workers/}*.c"].sort
+sources = AllocStats::Build::CSources.extension
 list = "tmp/sources-#{Digest::SHA256.hexdigest(sources.join("\n"))[0, 12]}"
 file list do
-  rm_f FileList["tmp/sources-*", "#{extension.tmp_dir}/*/allocstats/*/*.{d,o}"], verbose: false
+  rm_f FileList["tmp/sources-*", "#{extension.tmp_dir}/*/allocstats/*/**/*.{d,o}"], verbose: false
   mkdir_p File.dirname(list), verbose: false
   File.write(list, sources.join("\n"))
 end
 
-build = FileList["dependencies.yml", "ext/allocstats/build/**/*.rb", "ext/allocstats/{private_heap/{mimalloc.c,quiet_mapping.h},gate/*.{c,h}}"]
+apart = FileList[*AllocStats::Build::CSources::APART.map { |path| "ext/allocstats/#{path.sub(/c\z/, "{c,h}")}" }, "ext/allocstats/private_heap/quiet_mapping.h"]
+build = FileList["dependencies.yml", "ext/allocstats/build/**/*.rb", *apart]
 file "#{extension.tmp_dir}/#{RbConfig::CONFIG["arch"]}/allocstats/#{RUBY_VERSION}/Makefile" => [list, *build]
 
 CLEAN.include("tmp/sources-*")

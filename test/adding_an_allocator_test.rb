@@ -37,7 +37,8 @@ class AddingAnAllocatorTest < Minitest::Test
 
   def add_the_file_and_the_line(ext)
     code = PAGE[/```c\n(.*?)```/m, 1].gsub(/^ {3}/, "")
-    File.write(File.join(ext, "allocators/rpmalloc.c"), code)
+    FileUtils.mkdir_p(File.join(ext, "allocators/rpmalloc"))
+    File.write(File.join(ext, "allocators/rpmalloc/adapter.c"), code)
     list = File.join(ext, "allocators.def")
     line = PAGE[/`(ALLOCATOR\(rpmalloc\))`/, 1]
     File.write(list, File.read(list).sub("ALLOCATOR(glibc)", "#{line}\nALLOCATOR(glibc)"))

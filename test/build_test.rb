@@ -402,9 +402,15 @@ class ExtconfTest < BuildTest
     assert_match(/^OBJS = .*\bprivate_heap\.o\b/, makefile)
   end
 
-  def test_two_sources_of_one_name_are_refused
-    FileUtils.touch(File.join(gem_without_archives, "ext", "allocstats", "allocators", "sample.c"))
-    refuses(/two sources share the name sample\.c/)
+  def test_two_sources_of_one_name_are_two_objects
+    folder = File.join(gem_without_archives, "ext", "allocstats", "allocators", "made_up")
+    FileUtils.mkdir_p(folder)
+    FileUtils.touch(File.join(folder, "sample.c"))
+    _, stderr, success = extconf("--with-private-allocator=libc")
+    assert success, stderr
+    objects = File.read(File.join(@folder, "build", "Makefile"))[/^OBJS = (.*)/, 1].split
+    assert_includes objects, "sample.o"
+    assert_includes objects, "allocators/made_up/sample.o"
   end
 
   def test_another_platform_installs_and_builds_nothing

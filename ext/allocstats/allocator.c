@@ -7,7 +7,6 @@
 const struct allocator *const allocators[ALLOCATOR_COUNT] = {
 #define ALLOCATOR(name) &allocator_##name,
 #include "allocators.def"
-#undef ALLOCATOR
 };
 
 static const struct allocator *current = &allocator_unknown;

@@ -1,5 +1,5 @@
 /*
- * The contract an allocator fulfils: one C file in allocators/, one line in allocators.def.
+ * The contract an allocator fulfils: a folder in allocators/ with an adapter.c, one line in allocators.def.
  *
  * No function here calls Ruby, raises or takes memory from the malloc it speaks of, unless its comment says so. They
  * may be called with or without the GVL and from any thread; after bind they only read what bind resolved. A NULL slot
@@ -16,6 +16,9 @@
 #include <stddef.h>
 
 struct loaded_object;
+struct mappings;
+struct claims;
+struct reading;
 
 /* Whether a block that a caller's `take` gave came out of this allocator. */
 enum proof { PROOF_NONE, PROOF_CONFIRMED, PROOF_REFUTED };
@@ -63,6 +66,15 @@ struct allocator {
 	const char *(*account_format)(void);
 
 	/*
+	 * Where it keeps its memory, of the calling process: claims what it can prove, as residency.h has it; `known`
+	 * are the settled claims of others, to be passed over. Milliseconds, without the GVL. NULL where only the names
+	 * of mappings tell.
+	 */
+	struct reading (*claim_heaps)(
+		const struct mappings *mappings, const struct claims *known, struct claims *claims);
+	bool takes_brk; /* what lies below the program's break is its own */
+
+	/*
 	 * Giving memory back, in this order (purge.h). purge_begin brings the options to where free pages really return
 	 * to the kernel, and purge_end puts back what the user has; purge_thread gives back what belongs to the calling
 	 * thread alone; purge gives back what is kept for the process. Milliseconds, growing with what is given back.
@@ -87,12 +99,10 @@ struct allocator {
 
 #define ALLOCATOR(name) extern const struct allocator allocator_##name;
 #include "allocators.def"
-#undef ALLOCATOR
 
 enum {
 #define ALLOCATOR(name) ALLOCATOR_INDEX_##name,
 #include "allocators.def"
-#undef ALLOCATOR
 	ALLOCATOR_COUNT
 };
 

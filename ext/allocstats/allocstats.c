@@ -3,14 +3,14 @@
  *   figures.def, sample.h        what is measured
  *   allocators.def, allocator.h  who measures it, and the contract they fulfil
  *   ownership.h                  how the one that runs this process is found
- *   allocators/glibc.c           the smallest real allocator; the others have the same shape
+ *   allocators/glibc/adapter.c   the smallest real allocator; the others have the same shape
  *   kernel/process_memory.h      what the kernel says of the process; kernel/cgroup.h of its limits
- *   languages/mallctl.h          what jemalloc alone can be told; its neighbours are the other allocators' languages
+ *   allocators/jemalloc/         what it alone can be told: each allocator's native API is in its own folder
  *   purge.h                      how memory is given back, and where a thread does it for itself
  *   workers/shared_page.h        what the processes of a server show each other, each with its history
  *   workers/seat.h               a process's own slot in that page; page_request.h is what one of them asks of all
  *   private_heap.h               where all this keeps its own memory
- *   ruby/                        what Ruby sees of it: the only files that know a VALUE
+ *   ruby/                        what Ruby sees of it: the only files, with each allocator's ruby.c, that know a VALUE
  */
 #include "private_heap.h"
 #include "process_generation.h"
@@ -29,4 +29,6 @@ RUBY_FUNC_EXPORTED void Init_allocstats(void) {
 #define RB_PART(name) init_##name(module);
 #include "ruby/rb_parts.def"
 #undef RB_PART
+#define NATIVE_API(name) init_##name(module);
+#include "allocators.def"
 }

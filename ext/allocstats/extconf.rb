@@ -2,6 +2,7 @@
 
 require_relative "build/archive"
 require_relative "build/bundle"
+require_relative "build/c_sources"
 require_relative "build/platform"
 require_relative "build/private_allocator"
 
@@ -14,9 +15,6 @@ module AllocStats
 
       GATE = File.join(ROOT, "lib", "allocstats", "allocstats_gate.so")
       GATE_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wall -Wextra].freeze
-
-      # Besides FOLDER itself; private_heap, build and gate are no sources of the extension.
-      SOURCE_FOLDERS = %w[allocators kernel languages ruby workers].freeze
 
       HELP = <<~TEXT
         Builds the allocstats extension. Options follow `--` on gem's command line:
@@ -97,21 +95,20 @@ module AllocStats
         $CFLAGS << " -std=gnu11 -fvisibility=hidden -MMD -MP"
         $CFLAGS << " -Werror" if enable_config("werror", false)
         $DLDFLAGS << " -Wl,--exclude-libs,ALL"
-        $cleanfiles << "*.d"
       end
 
+      # An object lies where its source does, so sources of two folders may share a name. mkmf knows folders of neither kind.
       def sources
-        paths = Dir[File.join(FOLDER, "*.c"), File.join(FOLDER, "{#{SOURCE_FOLDERS.join(",")}}", "*.c")].sort
-        $srcs = paths.map { |path| File.basename(path) }
-        $VPATH.concat(SOURCE_FOLDERS.map { |folder| "$(srcdir)/#{folder}" })
+        $srcs = CSources.extension
+        $objs = $srcs.map { |path| path.sub(/c\z/, $OBJEXT) }
+        FileUtils.mkdir_p($objs.map { |path| File.dirname(path) })
         $INCFLAGS << " -I$(srcdir)"
-        twice = $srcs.tally.select { |_, count| count > 1 }.keys
-        raise Failure, "two sources share the name #{twice.join(", ")}: rename one." unless twice.empty?
+        $cleanfiles << "$(OBJS)" << "$(OBJS:.o=.d)"
       end
 
       # The small library of `allocstats exec --only`, which knows no Ruby.
       def gate
-        command = [*Platform.compiler.split, *GATE_FLAGS, *Dir[File.join(FOLDER, "gate", "*.c")].sort, "-o", "gate.so", "-ldl"]
+        command = [*Platform.compiler.split, *GATE_FLAGS, *CSources.exec_filter.map { |path| File.join(FOLDER, path) }, "-o", "gate.so", "-ldl"]
         output, status = Open3.capture2e(*command)
         raise Failure, "the gate did not compile: #{output.lines.first.to_s.strip}; try another compiler (CC=clang)." unless status.success?
 

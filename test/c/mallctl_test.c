@@ -1,7 +1,7 @@
 /* mallctl without a jemalloc: the table and its names, and calls of a made one that has some of them. */
 #include "testing.h"
 
-#include "languages/mallctl.h"
+#include "allocators/jemalloc/mallctl.h"
 
 #include <errno.h>
 #include <stdio.h>

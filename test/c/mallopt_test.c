@@ -1,6 +1,6 @@
 #include "allocator.h"
-#include "languages/glibc_malloc.h"
-#include "languages/mallopt.h"
+#include "allocators/glibc/malloc_functions.h"
+#include "allocators/glibc/mallopt.h"
 #include "testing.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 #include "allocator.h"
-#include "languages/mi_options.h"
-#include "languages/mi_process_info.h"
+#include "allocators/mimalloc/mi_options.h"
+#include "allocators/mimalloc/mi_process_info.h"
 #include "testing.h"
 
 #include <string.h>

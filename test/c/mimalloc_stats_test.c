@@ -1,4 +1,4 @@
-#include "allocators/mimalloc_stats.h"
+#include "allocators/mimalloc/stats.h"
 #include "testing.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
 #include "testing.h"
 
+#include "allocators/glibc/heaps.h"
 #include "kernel/mappings.h"
 #include "kernel/process_memory.h"
-#include "kernel/residency_glibc.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +20,8 @@
 #endif
 
 static struct process_memory read_real(bool malloc_is_glibc) {
-	struct process_memory_request request = {.root = "", .process = PROC_SELF, .malloc_is_glibc = malloc_is_glibc};
+	struct process_memory_request request = {.root = "", .process = PROC_SELF, .brk_is_malloc = malloc_is_glibc};
+	if (malloc_is_glibc) request.claim_heaps = glibc_claim;
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	return memory;
@@ -205,7 +206,7 @@ TEST(an_arena_of_a_thread_is_mallocs) {
 	pthread_barrier_wait(&barrier);
 	pthread_join(thread, NULL);
 	pthread_barrier_destroy(&barrier);
-	REQUIRE_EQUAL(STATUS_OK, memory.glibc.status);
+	REQUIRE_EQUAL(STATUS_OK, memory.heaps.status);
 	uint64_t grown = rss_of(&memory, MAPPING_KIND_malloc) - rss_of(&before, MAPPING_KIND_malloc);
 	if (grown < 1 << 20) SKIP("valgrind's malloc is in glibc's place"); /* all or nothing of 16 MB */
 	CHECK(grown >= 16 << 20);
@@ -253,7 +254,8 @@ TEST(memory_that_only_looks_like_an_arena_is_not_mallocs) {
 TEST(in_a_made_tree_only_the_lines_count) {
 	testing_file("proc/self/smaps", "1000-2000 rw-p 0 00:00 0 [heap]\nRss: 8 kB\n"
 					"2000-3000 rw-p 0 00:00 0 [stack]\nRss: 4 kB\n");
-	struct process_memory_request request = {.root = testing_tree(), .process = PROC_SELF, .malloc_is_glibc = true};
+	struct process_memory_request request = {
+		.root = testing_tree(), .process = PROC_SELF, .claim_heaps = glibc_claim, .brk_is_malloc = true};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
@@ -287,7 +289,8 @@ TEST(of_another_real_process_only_the_lines_count) {
 	}
 	char folder[32];
 	snprintf(folder, sizeof folder, "/proc/%d", (int)child);
-	struct process_memory_request request = {.root = "", .process = folder, .malloc_is_glibc = true};
+	struct process_memory_request request = {
+		.root = "", .process = folder, .claim_heaps = glibc_claim, .brk_is_malloc = true};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	close(ready[0]), close(ready[1]);

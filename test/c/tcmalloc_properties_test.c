@@ -1,5 +1,5 @@
 #include "allocator.h"
-#include "languages/tcmalloc_properties.h"
+#include "allocators/tcmalloc/properties.h"
 #include "testing.h"
 
 #include <string.h>

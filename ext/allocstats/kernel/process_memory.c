@@ -1,7 +1,6 @@
 #include "process_memory.h"
 #include "mappings.h"
 #include "private_heap.h"
-#include "residency_glibc.h"
 
 #include <string.h>
 
@@ -36,7 +35,7 @@ static void claim(const struct mappings *mappings, const void *block, struct pro
 	claim_private_heap(mappings, mappings->items, claims, out); /* a large table has a mapping of its own */
 	claim_private_heap(mappings, block, claims, out);
 	claims_settle(claims);
-	if (request->malloc_is_glibc) out->glibc = glibc_claim(mappings, claims, &heaps);
+	if (request->claim_heaps) out->heaps = request->claim_heaps(mappings, claims, &heaps);
 	claims_settle(&heaps);
 	claims_add_weaker(claims, &heaps);
 	if (claims->incomplete || heaps.incomplete) out->smaps = (struct reading){.status = STATUS_NO_MEMORY};
@@ -53,7 +52,7 @@ void process_memory_read(struct process_memory_request *request, struct process_
 	if (!request->without_rollup) out->rollup = smaps_rollup_read(request->root, request->process, &out->whole);
 	out->smaps = smaps_read(request->root, request->process, &mappings);
 	if (out->smaps.status == STATUS_OK) {
-		mappings_classify(&mappings, real && request->malloc_is_glibc);
+		mappings_classify(&mappings, real && request->brk_is_malloc);
 		sum_up(&mappings, out);
 		if (real) claim(&mappings, block, request, out);
 		for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) out->kinds[i] = mapping_figures_zero;

@@ -13,8 +13,9 @@ struct process_memory_request {
 	const char *root;    /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
 	const char *process; /* PROC_SELF, or the folder of another process, of which only names are evidence too */
 	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
-	bool malloc_is_glibc;    /* glibc's malloc serves this process, so its headers may be looked for */
-	struct claims ruby_heap; /* pages of Ruby's heap; taken over, and freed, by process_memory_read */
+	heaps_claimer claim_heaps; /* of the allocator that serves this process; NULL where it has none */
+	bool brk_is_malloc;        /* what lies below the program's break is that allocator's */
+	struct claims ruby_heap;   /* pages of Ruby's heap; taken over, and freed, by process_memory_read */
 };
 
 struct process_memory {
@@ -25,7 +26,7 @@ struct process_memory {
 	uint64_t mappings;                                /* how many there are */
 	uint32_t told_kinds;  /* a bit for each kind that a name, or a block of our own, proves */
 	struct stacks stacks; /* how the threads' stacks were found; real process only */
-	struct reading glibc; /* how glibc's heaps were found; where asked for */
+	struct reading heaps; /* how malloc's heaps were found; where asked for */
 };
 
 /* `mapped`, `kinds` and what follows only hold where `smaps` is STATUS_OK, `whole` where `rollup` is. */

@@ -33,6 +33,11 @@ const struct claim *claims_find(const struct claims *claims, uint64_t address);
 
 void claims_free(struct claims *claims);
 
+/* Claims what an allocator keeps in this process; `known` are the settled claims of others (allocator.h, claim_heaps).
+ */
+typedef struct reading (*heaps_claimer)(
+	const struct mappings *mappings, const struct claims *known, struct claims *claims);
+
 /* Counts the resident bytes between two addresses. */
 typedef uint64_t (*residency_counter)(uint64_t start, uint64_t end);
 

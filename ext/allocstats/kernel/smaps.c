@@ -70,16 +70,24 @@ static bool parse_permissions(const char **cursor, unsigned *traits) {
 	return true;
 }
 
+/* "[anon:jemalloc_pg]", "[anon: glibc: malloc arena]": whichever allocator named it, it said what it is. */
+static bool is_named_malloc(const char *name) {
+	return text_after(name, "[anon:") && strstr(name, "malloc");
+}
+
+static void set_kind(struct mapping *out, enum mapping_kind kind) {
+	out->traits |= MAPPING_NAMED;
+	out->kind = kind;
+}
+
 static void parse_name(const char *name, struct mapping *out) {
 	if (*name == '\0' && out->inode == 0) out->traits |= MAPPING_NAMELESS;
 	if (*name == '/') out->traits |= MAPPING_OF_FILE;
 	if (text_after(name, "[heap]")) out->traits |= MAPPING_BRK;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (!text_after(name, names[i].prefix)) continue;
-		out->traits |= MAPPING_NAMED;
-		out->kind = names[i].kind;
-		return;
+		if (text_after(name, names[i].prefix)) return set_kind(out, names[i].kind);
 	}
+	if (is_named_malloc(name)) set_kind(out, MAPPING_KIND_malloc);
 }
 
 /* "7f00-7f10 r-xp 00001000 fe:00 248069     /usr/bin/ruby3.1" */

@@ -10,6 +10,8 @@
 #define RB_PART(name) void init_##name(VALUE module);
 #include "rb_parts.def"
 #undef RB_PART
+#define NATIVE_API(name) void init_##name(VALUE module);
+#include "allocators.def"
 
 /* AllocStats::Error and its children, which lib/allocstats/errors.rb defines before it loads the extension. */
 extern VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused;

@@ -113,8 +113,8 @@ static VALUE scan_to_ruby(const struct scan *scan, const char *ruby_heap) {
 	rb_hash_aset(hash, symbol("stacks"), reading_to_ruby(&memory->stacks.reading));
 	rb_hash_aset(hash, symbol("threads"), UINT2NUM(memory->stacks.threads));
 	rb_hash_aset(hash, symbol("untold_stacks"), UINT2NUM(memory->stacks.untold));
-	rb_hash_aset(hash, symbol("malloc_is_glibc"), boolean(scan->request.malloc_is_glibc));
-	rb_hash_aset(hash, symbol("glibc"), reading_to_ruby(&memory->glibc));
+	rb_hash_aset(hash, symbol("heaps_claimed"), boolean(scan->request.claim_heaps != NULL));
+	rb_hash_aset(hash, symbol("heaps"), reading_to_ruby(&memory->heaps));
 	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap));
 	rb_hash_aset(hash, symbol("ruby_heap_pages"), ULL2NUM(scan->heap_pages));
 	if (scan->cgroup) add_limits(scan, hash);
@@ -153,7 +153,10 @@ static VALUE process_memory_scan(int argc, VALUE *argv, VALUE self) {
 		.heap_page_bytes = NUM2ULL(heap_page_bytes),
 	};
 	bool real = scan.request.root[0] == '\0' && strcmp(scan.request.process, PROC_SELF) == 0;
-	scan.request.malloc_is_glibc = real && strcmp(allocator_current()->name, "glibc") == 0;
+	if (real) {
+		scan.request.claim_heaps = allocator_current()->claim_heaps;
+		scan.request.brk_is_malloc = allocator_current()->takes_brk;
+	}
 	scan.request.without_rollup = !RTEST(whole);
 	if (RTEST(whole)) {
 		scan.cgroup = private_alloc(PRIVATE_readings, sizeof *scan.cgroup);

@@ -64,7 +64,7 @@ module AllocStats
       end
 
       def why_no_malloc
-        return Reason.of("/proc/self/mem", @scan[:glibc]) if @scan[:malloc_is_glibc]
+        return Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_claimed]
         "the mappings of this allocator (#{Allocator.bound_name}) carry no name that tells them from other anonymous memory; AllocStats.ledger takes its own figure"
       end
 

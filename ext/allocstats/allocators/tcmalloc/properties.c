@@ -1,4 +1,4 @@
-#include "tcmalloc_properties.h"
+#include "properties.h"
 #include "allocator.h"
 #include "ownership.h"
 
@@ -6,7 +6,7 @@
 
 const struct tcmalloc_property tcmalloc_properties[] = {
 #define TCMALLOC_PROPERTY(name, unit, kind, least, most, definition) {name, #unit, #kind, definition, least, most},
-#include "tcmalloc_properties.def"
+#include "properties.def"
 #undef TCMALLOC_PROPERTY
 };
 const size_t tcmalloc_property_count = sizeof tcmalloc_properties / sizeof *tcmalloc_properties;

@@ -2,9 +2,9 @@
  * AllocStats::Mimalloc: what MiOption and mi_process_info are made of. All of it keeps the GVL: loads, stores and, for
  * the process's figures, some system calls.
  */
-#include "languages/mi_options.h"
-#include "languages/mi_process_info.h"
-#include "rb_allocstats.h"
+#include "mi_options.h"
+#include "mi_process_info.h"
+#include "ruby/rb_allocstats.h"
 
 static VALUE span_to_ruby(const struct mi_option_span *span) {
 	return rb_ary_new_from_args(3, INT2NUM(span->number), INT2NUM(span->first), INT2NUM(span->last));

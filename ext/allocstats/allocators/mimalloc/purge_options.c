@@ -1,5 +1,5 @@
-#include "mimalloc_purge.h"
-#include "../languages/mi_options.h"
+#include "purge_options.h"
+#include "mi_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>

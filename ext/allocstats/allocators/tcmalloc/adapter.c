@@ -3,8 +3,8 @@
  * malloc_extension.h). Properties that sum the thread and central caches take each size class's lock in turn for
  * some nanoseconds; the page heap's are read under one spin lock.
  */
-#include "../allocator.h"
-#include "../ownership.h"
+#include "allocator.h"
+#include "ownership.h"
 
 #include <stdint.h>
 #include <stdio.h>

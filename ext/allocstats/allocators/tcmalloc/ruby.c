@@ -1,6 +1,6 @@
 /* AllocStats::Tcmalloc: what TcmallocProperty and the release of free memory are made of. */
-#include "languages/tcmalloc_properties.h"
-#include "rb_allocstats.h"
+#include "properties.h"
+#include "ruby/rb_allocstats.h"
 
 #include <ruby/thread.h>
 

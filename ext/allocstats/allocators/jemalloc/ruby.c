@@ -7,8 +7,8 @@
  * stay on the thread that called, which is the one that the names under "thread." speak of.
  */
 #include "allocator.h"
-#include "languages/mallctl.h"
-#include "rb_allocstats.h"
+#include "mallctl.h"
+#include "ruby/rb_allocstats.h"
 
 #include <ruby/thread.h>
 #include <string.h>
@@ -382,7 +382,7 @@ static VALUE mallctl_table(VALUE self) {
 	return table;
 }
 
-void init_mallctl(VALUE module) {
+void init_jemalloc(VALUE module) {
 	mallctl_module = rb_define_module_under(module, "Mallctl");
 	rb_gc_register_mark_object(mallctl_module);
 	nothing = rb_obj_freeze(rb_obj_alloc(rb_cObject));

@@ -1,4 +1,4 @@
-#include "glibc_malloc.h"
+#include "malloc_functions.h"
 #include "allocator.h"
 #include "ownership.h"
 

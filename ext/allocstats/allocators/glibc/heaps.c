@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "residency_glibc.h"
+#include "heaps.h"
 
 #include <errno.h>
 #include <fcntl.h>

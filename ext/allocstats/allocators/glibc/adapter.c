@@ -4,8 +4,9 @@
  * free pages of all arenas; what waits in the threads' caches stays there, since glibc has no way to have it flushed.
  */
 #define _GNU_SOURCE
-#include "../allocator.h"
-#include "../ownership.h"
+#include "allocator.h"
+#include "heaps.h"
+#include "ownership.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +64,8 @@ const struct allocator allocator_glibc = {
 	.version = version,
 	.account = account,
 	.account_format = account_format,
+	.claim_heaps = glibc_claim,
+	.takes_brk = true,
 	.purge = purge,
 	.purge_words = "malloc_trim(0)",
 };

@@ -2,7 +2,7 @@
 #ifndef ALLOCSTATS_RESIDENCY_GLIBC_H
 #define ALLOCSTATS_RESIDENCY_GLIBC_H
 
-#include "residency.h"
+#include "kernel/residency.h"
 
 /*
  * Claims, among the nameless anonymous mappings, the heaps of the arenas (64 MB regions at multiples of 64 MB, by their

@@ -1,8 +1,8 @@
 #include "mi_options.h"
 #include "allocator.h"
-#include "allocators/mimalloc_version.h"
 #include "ownership.h"
 #include "text.h"
+#include "version.h"
 
 #include <pthread.h>
 #include <stdint.h>

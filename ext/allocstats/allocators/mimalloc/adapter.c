@@ -2,12 +2,12 @@
  * mimalloc. Committed bytes come from mi_process_info, which every version has; more comes from mi_stats_get where the
  * version offers it (2.3 and 3.2.8 on). Before that the statistics are text, given as the account.
  */
-#include "../allocator.h"
-#include "../ownership.h"
-#include "../private_heap.h"
-#include "mimalloc_purge.h"
-#include "mimalloc_stats.h"
-#include "mimalloc_version.h"
+#include "allocator.h"
+#include "ownership.h"
+#include "private_heap.h"
+#include "purge_options.h"
+#include "stats.h"
+#include "version.h"
 
 #include <stdint.h>
 #include <stdio.h>

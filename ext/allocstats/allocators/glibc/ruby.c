@@ -1,7 +1,7 @@
 /* AllocStats::Glibc: what Mallopt, mallinfo2 and malloc_trim are made of. */
-#include "languages/glibc_malloc.h"
-#include "languages/mallopt.h"
-#include "rb_allocstats.h"
+#include "malloc_functions.h"
+#include "mallopt.h"
+#include "ruby/rb_allocstats.h"
 
 #include <ruby/thread.h>
 
@@ -69,7 +69,7 @@ static VALUE mallinfo2(VALUE self) {
 			"mallinfo2 came with glibc 2.33, and this is older: malloc_info has the same sums");
 	VALUE hash = rb_hash_new();
 #define MALLINFO_FIGURE(name) rb_hash_aset(hash, symbol(#name), SIZET2NUM(call.figures.name));
-#include "languages/mallinfo_figures.def"
+#include "mallinfo_figures.def"
 #undef MALLINFO_FIGURE
 	rb_hash_aset(hash, symbol("seconds"), DBL2NUM(call.seconds));
 	return hash;

@@ -2,9 +2,9 @@
  * jemalloc, by mallctl (jemalloc(3), "MALLCTL NAMESPACE"). Names are resolved to MIBs when it is bound: a reading by
  * MIB costs 15 ns against 55 ns by name. One write to "epoch" makes all that follows it one snapshot.
  */
-#include "../allocator.h"
-#include "../ownership.h"
-#include "../process_generation.h"
+#include "allocator.h"
+#include "ownership.h"
+#include "process_generation.h"
 
 #include <stdint.h>
 #include <stdio.h>
