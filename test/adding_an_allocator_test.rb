@@ -16,7 +16,7 @@ class AddingAnAllocatorTest < Minitest::Test
       add_the_file_and_the_line(File.join(folder, "ext/allocstats"))
       compile(folder)
       preload = {"LD_PRELOAD" => Compiled.library("made_up_allocator")}
-      script = "-rallocstats -rjson -e 'puts JSON.generate([AllocStats.allocator.to_h, AllocStats.sample.to_h, AllocStats.figures[:mapped].allocators, AllocStats::Allocator.known])'"
+      script = "-rallocstats -rjson -e 'puts JSON.generate([AllocStats.allocator.to_h, AllocStats.sample.to_h, AllocStats.figures[:mapped].allocators, AllocStats::Allocators.known])'"
       output = ChildProcess.command("/bin/sh", "-c", "exec #{RbConfig.ruby} -I#{folder}/lib #{script}", env: preload).stdout
       allocator, sample, having, known = JSON.parse(output, symbolize_names: true)
       assert_equal %w[rpmalloc sole], allocator.values_at(:name, :verdict)

@@ -7,13 +7,13 @@ require "support/under_each"
 # (test/c/allocator_test.c). Included once for each way this machine can run an allocator.
 module AllocatorContract
   def test_the_bound_name_is_a_line_of_the_list
-    name, known = child("[AllocStats::Allocator.bound_name, AllocStats::Allocator.known]")
+    name, known = child("[AllocStats::Allocators.bound_name, AllocStats::Allocators.known]")
     assert_equal self.class::ENTRY.name.to_s, name
     assert_includes known, name
   end
 
   def test_a_sample_holds_only_what_the_catalogue_promises
-    name, sample, figures = child("[AllocStats::Allocator.bound_name, AllocStats.sample.to_h, AllocStats.figures.transform_values(&:to_h)]")
+    name, sample, figures = child("[AllocStats::Allocators.bound_name, AllocStats.sample.to_h, AllocStats.figures.transform_values(&:to_h)]")
     assert_equal figures.keys, sample.keys
     sample.compact.each_key { |figure| assert_includes figures[figure][:allocators], name, "#{figure} was measured and is not promised" }
   end
@@ -80,6 +80,6 @@ class AllocatorListTest < Minitest::Test
 
   def test_every_line_of_the_list_has_a_process_that_runs_it
     run = TestAllocators.map(&:name) | ELSEWHERE.keys
-    assert_empty AllocStats::Allocator.known - run, "no test process runs under these"
+    assert_empty AllocStats::Allocators.known - run, "no test process runs under these"
   end
 end

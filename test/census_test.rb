@@ -63,7 +63,7 @@ class CensusTest < Minitest::Test
   def test_cut_accounts_never_do_anything_else
     TestAllocators.each do |entry|
       next if entry.missing
-      format, text, = ChildProcess.ruby("AllocStats::Census.account", allocator: entry).value
+      format, text, = ChildProcess.ruby("AllocStats::Allocators.stats_dump", allocator: entry).value
       (0..text.size).step([text.size / 60, 1].max) do |length|
         AllocStats::Census.parse(format.to_sym, text[0, length], allocator: entry.name, seconds: 0.1)
       rescue AllocStats::Error

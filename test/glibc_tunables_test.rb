@@ -5,7 +5,7 @@ require "test_helper"
 class GlibcTunablesTest < Minitest::Test
   LINKER = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"].find { |path| File.exist?(path) }
 
-  def values(environment) = AllocStats::GlibcTunables.new(environment).to_h.transform_values(&:value)
+  def values(environment) = AllocStats::Allocators::Glibc::Tunables.new(environment).to_h.transform_values(&:value)
 
   def test_nothing_is_set_by_default
     assert_empty values({})
@@ -32,7 +32,7 @@ class GlibcTunablesTest < Minitest::Test
   end
 
   def test_what_is_no_number_is_kept_as_text
-    tunable = AllocStats::GlibcTunables.new({"MALLOC_ARENA_MAX" => "4x"})["glibc.malloc.arena_max"]
+    tunable = AllocStats::Allocators::Glibc::Tunables.new({"MALLOC_ARENA_MAX" => "4x"})["glibc.malloc.arena_max"]
     assert_nil tunable.value
     assert_equal ["4x", "MALLOC_ARENA_MAX"], [tunable.text, tunable.source]
   end
@@ -44,19 +44,19 @@ class GlibcTunablesTest < Minitest::Test
   end
 
   def test_unknown_names_are_refused
-    error = assert_raises(AllocStats::UnknownName) { AllocStats::GlibcTunables.new({})["glibc.malloc.arena_mx"] }
+    error = assert_raises(AllocStats::UnknownName) { AllocStats::Allocators::Glibc::Tunables.new({})["glibc.malloc.arena_mx"] }
     assert_includes error.message, "did you mean glibc.malloc.arena_max?"
   end
 
   def test_a_process_knows_its_own
-    tunables, certain = ChildProcess.ruby("[AllocStats.glibc_tunables.transform_values(&:to_h), AllocStats::GlibcTunables.of_start.certain?]", env: {"MALLOC_ARENA_MAX" => "3"}).value
+    tunables, certain = ChildProcess.ruby("[AllocStats.glibc_tunables.transform_values(&:to_h), AllocStats::Allocators::Glibc::Tunables.of_start.certain?]", env: {"MALLOC_ARENA_MAX" => "3"}).value
     assert_equal({"glibc.malloc.arena_max": {value: 3, source: "MALLOC_ARENA_MAX", text: "3"}}, tunables)
     assert certain
   end
 
   # A title that was written over the environment of the start leaves ENV.
   def test_after_a_change_of_title_it_is_not_certain
-    value, certain = ChildProcess.ruby("$0 = 'x' * 4000; [AllocStats.glibc_tunables.values.map(&:value), AllocStats::GlibcTunables.of_start.certain?]", env: {"MALLOC_ARENA_MAX" => "3"}).value
+    value, certain = ChildProcess.ruby("$0 = 'x' * 4000; [AllocStats.glibc_tunables.values.map(&:value), AllocStats::Allocators::Glibc::Tunables.of_start.certain?]", env: {"MALLOC_ARENA_MAX" => "3"}).value
     assert_equal [3], value
     refute certain
   end

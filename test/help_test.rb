@@ -12,9 +12,9 @@ class HelpTest < Minitest::Test
   def test_names_what_there_is
     named = AllocStats::Help::TOPICS.values.flat_map(&:keys)
 
-    assert_empty named - AllocStats.singleton_methods(false)
+    assert_empty named - AllocStats.singleton_methods
     told = AllocStats.help.to_s
-    untold = (AllocStats.singleton_methods(false) - LEFT_OUT).reject { |name| told.match?(/\b#{Regexp.escape(name)}\b/) }
+    untold = (AllocStats.singleton_methods - LEFT_OUT).reject { |name| told.match?(/\b#{Regexp.escape(name)}\b/) }
     assert_empty untold
   end
 

@@ -13,7 +13,7 @@ class MallctlTableTest < Minitest::Test
   Row = Struct.new(:name, :type, :direction, :access, :refused, :needs, :flag, :origin)
 
   def table
-    AllocStats::Mallctl.table.map { |row| Row.new(*row) }
+    AllocStats::Allocators::Jemalloc::Mallctl.table.map { |row| Row.new(*row) }
   end
 
   def of_manual = table.select { |row| row.origin == :manual }
@@ -136,7 +136,7 @@ module MallctlContract
   def check_all(conf)
     config, rows = child(READ_ALL, env: {"MALLOC_CONF" => conf})
     config.transform_keys!(&:to_s)
-    origins = AllocStats::Mallctl.table.to_h { |row| [row[0], row[7]] }
+    origins = AllocStats::Allocators::Jemalloc::Mallctl.table.to_h { |row| [row[0], row[7]] }
     rows.each do |name, type, needs, value|
       if value.is_a?(Hash) && value[:unsupported]
         elsewhere = origins[name] == (new? ? :dropped : :added)

@@ -34,9 +34,9 @@ class MallocInfoTest < Minitest::Test
     before, info, after = answer(<<~RUBY)
       #{HOLES}
       before = AllocStats.mallinfo2
-      text = AllocStats::Census.account[1]
+      text = AllocStats::Allocators.stats_dump[1]
       after = AllocStats.mallinfo2
-      [before, AllocStats::MallocInfo.parse(text), after]
+      [before, AllocStats::Allocators::Glibc::MallocInfo.parse(text), after]
     RUBY
     assert_equal before[:arena], info[:system]
     slack = 100_000 + (before[:fordblks] - after[:fordblks]).abs
@@ -82,7 +82,7 @@ class MallocInfoTest < Minitest::Test
 
   def test_a_text_of_another_kind_is_refused
     ["", "<malloc>", '<malloc version="1"><heap nr="0"></heap></malloc>'].each do |text|
-      assert_raises(ArgumentError, KeyError, NoMethodError, TypeError) { AllocStats::MallocInfo.parse(text) }
+      assert_raises(ArgumentError, KeyError, NoMethodError, TypeError) { AllocStats::Allocators::Glibc::MallocInfo.parse(text) }
     end
   end
 end

@@ -12,7 +12,7 @@ module MiOptionTests
   # The library itself says at its start, when it is told to be verbose, which options it has, in the order of their
   # numbers.
   def test_the_numbers_are_those_of_the_library
-    result = child_result("[AllocStats::Mimalloc.numbering, AllocStats.mi_options]", env: {"MIMALLOC_VERBOSE" => "1"})
+    result = child_result("[AllocStats::Allocators::Mimalloc.numbering, AllocStats.mi_options]", env: {"MIMALLOC_VERBOSE" => "1"})
     printed = result.stderr.scan(/option '(\w+)': (-?\d+)/).each_with_index.map { |(name, value), number| [name.to_sym, number, value.to_i] }
     numbering, values = result.value
     assert_operator printed.size, :>, 20
@@ -121,7 +121,7 @@ class MiOptionTest < Minitest::Test
     entry = TestAllocators["mimalloc-2.0.9"]
     skip entry.missing if entry.missing
     assert_equal %w[decommit_delay decommit_delay large_os_pages limit_os_alloc], ChildProcess.ruby(<<~RUBY, allocator: entry).value
-      %i[purge_delay reset_delay allow_large_os_pages disallow_os_alloc].map { |name| AllocStats::MiOption.fetch(name).name }
+      %i[purge_delay reset_delay allow_large_os_pages disallow_os_alloc].map { |name| AllocStats::Allocators::Mimalloc::MiOption.fetch(name).name }
     RUBY
   end
 end

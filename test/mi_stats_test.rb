@@ -12,16 +12,16 @@ module MiStatsTests
 
   def test_the_keys_are_the_same_on_every_version
     stats = stats()
-    assert_empty AllocStats::MiStats::NONE.keys - stats.keys
+    assert_empty AllocStats::Allocators::Mimalloc::Stats::NONE.keys - stats.keys
     assert_equal self.class::ENTRY.version, stats[:version]
-    AllocStats::MiStats::LEVELS.each { |key| assert_equal LEVEL, stats[key].keys, key if stats[key] }
-    AllocStats::MiStats::COUNTERS.each { |key| assert_kind_of Integer, stats[key], key if stats[key] }
+    AllocStats::Allocators::Mimalloc::Stats::LEVELS.each { |key| assert_equal LEVEL, stats[key].keys, key if stats[key] }
+    AllocStats::Allocators::Mimalloc::Stats::COUNTERS.each { |key| assert_kind_of Integer, stats[key], key if stats[key] }
     assert_equal stats[:source] == "text", stats[:rounded]
   end
 
   def test_levels_are_in_order
     stats = stats('blocks = Array.new(20_000) { "x" * rand(5000) }; blocks.clear; GC.start')
-    AllocStats::MiStats::LEVELS.filter_map { |key| [key, stats[key]] if stats[key] }.each do |key, level|
+    AllocStats::Allocators::Mimalloc::Stats::LEVELS.filter_map { |key| [key, stats[key]] if stats[key] }.each do |key, level|
       assert_operator level[:current], :>=, 0, key
       assert_operator level[:current], :<=, level[:total], key
       assert_operator level[:peak], :<=, level[:total], key
@@ -113,7 +113,7 @@ class MiStatsTextTest < Minitest::Test
   END
 
   def setup
-    @stats = AllocStats::MiStats.parse(:mimalloc_text, TEXT)
+    @stats = AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_text, TEXT)
   end
 
   # 64 KiB is printed as 64.2 KiB: a tenth is cut to 102 bytes.
@@ -139,19 +139,19 @@ class MiStatsTextTest < Minitest::Test
   end
 
   def test_a_build_without_statistics_has_none
-    stats = AllocStats::MiStats.parse(:mimalloc_text, TEXT.gsub(/^ *(normal|large|huge|total|malloc req).*\n/, ""))
+    stats = AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_text, TEXT.gsub(/^ *(normal|large|huge|total|malloc req).*\n/, ""))
     %i[malloc_normal malloc_large malloc_huge malloc_requested page_committed pages_extended].each { |key| assert_nil stats[key], key }
     assert_empty stats[:bins]
     assert_equal 2, stats[:segments][:current]
   end
 
   def test_what_falls_below_zero_is_nil
-    assert_nil AllocStats::MiStats.parse(:mimalloc_text, TEXT.sub(/pages:.*/, "pages:      0          0         17        -17      ok"))[:pages]
+    assert_nil AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_text, TEXT.sub(/pages:.*/, "pages:      0          0         17        -17      ok"))[:pages]
   end
 
   def test_another_text_is_refused
-    ["", "heap", "{}"].each { |text| assert_raises(ArgumentError) { AllocStats::MiStats.parse(:mimalloc_text, text) } }
-    TEXT.each_line.with_index { |_, count| AllocStats::MiStats.parse(:mimalloc_text, TEXT.lines.first(count + 1).join) }
+    ["", "heap", "{}"].each { |text| assert_raises(ArgumentError) { AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_text, text) } }
+    TEXT.each_line.with_index { |_, count| AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_text, TEXT.lines.first(count + 1).join) }
   end
 
   def test_json_of_a_version_without_block_counts
@@ -160,7 +160,7 @@ class MiStatsTextTest < Minitest::Test
     json = {"version" => 1, "mimalloc_version" => 224, "process" => {}, "pages" => none.merge("current" => -3), "reserved" => level, "reset" => level,
             "malloc_normal" => none, "malloc_huge" => level, "segments" => level, "pages_reclaim_on_free" => 0, "_segments_reserved" => level,
             "malloc_bins" => [none.merge("block_size" => 8, "page_size" => 9), level.merge("block_size" => 16, "page_size" => 9)], "page_bins" => []}
-    stats = AllocStats::MiStats.parse(:mimalloc_json, JSON.generate(json))
+    stats = AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_json, JSON.generate(json))
     assert_equal({current: 3, peak: 4, total: 5}, stats[:reserved])
     assert_equal 5, stats[:reset]
     %i[pages malloc_normal malloc_huge pages_reclaim_on_free heaps].each { |key| assert_nil stats[key], key }
@@ -170,7 +170,7 @@ class MiStatsTextTest < Minitest::Test
 
   def test_odd_json_is_refused
     ["", "[]", "{", "3", "{}", '{"mimalloc_version": 30600, "pages": {"total": "x"}}'].each do |text|
-      assert_raises(ArgumentError, KeyError, NoMethodError, TypeError, text) { AllocStats::MiStats.parse(:mimalloc_json, text) }
+      assert_raises(ArgumentError, KeyError, NoMethodError, TypeError, text) { AllocStats::Allocators::Mimalloc::Stats.parse(:mimalloc_json, text) }
     end
   end
 end

@@ -21,7 +21,7 @@ class SampleTest < Minitest::Test
       assert_includes %i[bytes pages threads arenas faults], figure.unit
       assert_includes %i[gauge counter], figure.kind
       assert_operator figure.definition.split.size, :>=, 8, name
-      assert_empty figure.allocators - AllocStats::Allocator.known
+      assert_empty figure.allocators - AllocStats::Allocators.known
     end
   end
 

@@ -15,7 +15,7 @@ class TcmallocPropertyTest < Minitest::Test
   end
 
   def test_every_property_that_the_library_knows_is_there
-    properties, documented = answer("[AllocStats.tcmalloc_properties, AllocStats::TcmallocProperty::KNOWN.keys]")
+    properties, documented = answer("[AllocStats.tcmalloc_properties, AllocStats::Allocators::Tcmalloc::Property::KNOWN.keys]")
     assert_operator properties.size, :>=, 12
     assert_empty properties.keys.map(&:to_s) - documented
     assert_operator properties[:"generic.current_allocated_bytes"], :>, 1_000_000

@@ -78,7 +78,7 @@ class TuneTest < Minitest::Test
         asked, environment = ChildProcess.ruby("tuning = AllocStats.tune(:#{profile}); [tuning.asked, tuning.environment]", allocator: entry).value
         child = ChildProcess.ruby("tuning = AllocStats.tune(:#{profile}); [tuning.before, tuning.failed, AllocStats.settings.map(&:state)]", allocator: entry, env: environment)
         before, failed, states = child.value
-        lines = AllocStats::Tuner::Tcmalloc::VARIABLES
+        lines = AllocStats::Allocators::Tcmalloc::Options::VARIABLES
         unset = (entry.name == :tcmalloc) ? asked.keys - lines.keys - [:release_rate] : []
         assert_equal asked.except(*unset), before.except(*unset), profile
         assert_empty failed
@@ -197,7 +197,7 @@ class TuneTest < Minitest::Test
     messages = ChildProcess.ruby("[[:low_memory], []].map { |profile| AllocStats.tune(*profile, arena_max: 2) rescue [$!.class.name, $!.message] }", env: {"LD_PRELOAD" => Compiled.library("whole_shim")}).value
     messages.each do |kind, message|
       assert_equal "AllocStats::Unsupported", kind
-      assert_match(/has nothing that can be tuned; jemalloc, mimalloc, glibc and tcmalloc have/, message)
+      assert_match(/has nothing that can be tuned; jemalloc, mimalloc, tcmalloc and glibc have/, message)
     end
   end
 

@@ -59,11 +59,11 @@ struct allocator {
 	bool (*thread_bytes)(uint64_t *given, uint64_t *taken);
 
 	/*
-	 * The allocator's own full account of itself, in its own format, which `account_format` names. Expensive: may
-	 * walk the heap under the allocator's locks, so it runs without the GVL and only when asked for by name.
+	 * The allocator's own full account of itself, in its own format, which `stats_dump_format` names. Expensive:
+	 * may walk the heap under the allocator's locks, so it runs without the GVL and only when asked for by name.
 	 */
-	enum status (*account)(struct text *out);
-	const char *(*account_format)(void);
+	enum status (*stats_dump)(struct text *out);
+	const char *(*stats_dump_format)(void);
 
 	/*
 	 * Where it keeps its memory, of the calling process: claims what it can prove, as residency.h has it; `known`

@@ -29,6 +29,6 @@ RUBY_FUNC_EXPORTED void Init_allocstats(void) {
 #define RB_PART(name) init_##name(module);
 #include "ruby/rb_parts.def"
 #undef RB_PART
-#define NATIVE_API(name) init_##name(module);
+#define NATIVE_API(name) init_##name(allocator_room(module, #name));
 #include "allocators.def"
 }

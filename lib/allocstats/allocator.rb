@@ -26,8 +26,9 @@ module AllocStats
     # Looks at the process as it is now. Takes some hundred microseconds, more where many libraries are loaded.
     def self.detect
       new(
-        name: bound_name, version: bound_version, ownership: readable(ownership), proof: proof,
-        capabilities: capabilities, preload: Preloads.new(loaded: loaded_objects, secure: secure_execution?)
+        name: Allocators.bound_name, version: Allocators.bound_version, ownership: readable(ownership), proof: proof,
+        capabilities: Allocators.capabilities.fetch(Allocators.bound_name),
+        preload: Preloads.new(loaded: loaded_objects, secure: Allocators.secure_execution?)
       )
     end
 
@@ -37,7 +38,7 @@ module AllocStats
     # @raise [UnknownName]
     def self.named(name)
       return if name.nil?
-      names = known - [:unknown]
+      names = Allocators.known - [:unknown]
       names.find { |each| each.name == name.to_s } or raise UnknownName.among("allocator", name, names)
     end
 

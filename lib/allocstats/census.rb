@@ -9,46 +9,37 @@ module AllocStats
   #   census.bins            # [{size: 48, in_use: 1200, capacity: 1360}, ...], keys by allocator
   #   census.seconds         # what it cost
   #
-  # Sizes are bytes. A key that this allocator's account does not have is not there; `figures` uses the names and
+  # Sizes are bytes. A key that this allocator's statistics do not have is not there; `figures` uses the names and
   # definitions of AllocStats.figures. Sources: malloc_info(3), jemalloc(3) malloc_stats_print "J", mimalloc's
   # mi_stats_get_json or mi_stats_print_out, gperftools' MallocExtension::GetStats.
   class Census
-    # The account formats and the file that knows each.
-    PARSERS = {
-      malloc_info: :MallocInfo,
-      jemalloc_json: :JemallocJson,
-      mimalloc_json: :MimallocJson,
-      mimalloc_text: :MimallocText,
-      tcmalloc_stats: :TcmallocStats
-    }.freeze
-
-    autoload :MallocInfo, "allocstats/census/malloc_info"
-    autoload :JemallocJson, "allocstats/census/jemalloc_json"
-    autoload :MimallocJson, "allocstats/census/mimalloc_json"
-    autoload :MimallocText, "allocstats/census/mimalloc_text"
-    autoload :TcmallocStats, "allocstats/census/tcmalloc_stats"
-
-    # - `allocator` (Symbol) whose account it is
+    # - `allocator` (Symbol) whose statistics they are
     # - `figures` (Hash) name of AllocStats.figures => bytes or count
-    # - `arenas`, `bins` (Array<Hash>) what the account says of each; empty where it says nothing
+    # - `arenas`, `bins` (Array<Hash>) what it says of each; empty where it says nothing
     # - `details` (Hash) sums of this allocator's own that no figure stands for
-    # - `seconds` (Float) how long the allocator took, without the time to take its account apart
-    # - `format` (Symbol) and `text` (String) the account as it was given
+    # - `seconds` (Float) how long the allocator took, without the time to take its text apart
+    # - `format` (Symbol) and `text` (String) its stats dump as it was given
     attr_reader :allocator, :figures, :arenas, :bins, :details, :seconds, :format, :text
 
     # @raise [Unsupported] on an allocator without statistics
     def self.take
-      format, text, seconds = account
-      parse(format, text, allocator: Allocator.bound_name, seconds: seconds)
+      format, text, seconds = Allocators.stats_dump
+      raise Unsupported, unsupported unless format
+      parse(format, text, allocator: Allocators.bound_name, seconds: seconds)
     end
 
     # @raise [Error] for a text that is not of this format
     def self.parse(format, text, allocator:, seconds:)
-      parts = const_get(PARSERS.fetch(format)).parse(text)
+      parts = Allocators.fetch(allocator).census(text)
       new(allocator: allocator, format: format, text: text, seconds: seconds, **parts)
-    rescue ArgumentError, KeyError, NoMethodError, TypeError => error
-      raise Error, "#{allocator} gave an account that allocstats does not understand (#{format}: #{error.message.lines.first&.strip})"
+    rescue ArgumentError, KeyError, NoMethodError, RangeError, TypeError => error
+      raise Error, "#{allocator} gave a stats dump that allocstats does not understand (#{format}: #{error.message.lines.first&.strip})"
     end
+
+    def self.unsupported
+      "a census is not to be had from #{Allocators.bound_name}: it has no statistics; #{Formats.listed(Allocators.able(:census))} have them"
+    end
+    private_class_method :unsupported
 
     def initialize(allocator:, format:, text:, seconds:, figures: {}, arenas: [], bins: [], details: {})
       @allocator = allocator
@@ -62,7 +53,7 @@ module AllocStats
       freeze
     end
 
-    # A figure by name; nil where this account has it not.
+    # A figure by name; nil where this census has it not.
     def [](name)
       figures.fetch(name) { Figure.catalogue.key?(name) ? nil : Sample.unknown_figure(name) }
     end

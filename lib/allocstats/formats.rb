@@ -50,5 +50,18 @@ module AllocStats
       *most, last = names.map(&:to_s)
       most.empty? ? last.to_s : "#{most.join(", ")} and #{last}"
     end
+
+    LONGEST_SHOWN = 60
+    private_constant :LONGEST_SHOWN
+
+    # What was given, for a sentence that says no to it. Never calls what a class of the user's has defined.
+    def self.shown(value)
+      case value
+      when true, false, nil, Float, Symbol then value.inspect[0, LONGEST_SHOWN].scrub
+      when Integer then (value.bit_length <= 128) ? value.to_s : "an Integer of #{value.bit_length} bits"
+      when String then String.new(value)[0, LONGEST_SHOWN].scrub.inspect
+      else "a value of another class"
+      end
+    end
   end
 end

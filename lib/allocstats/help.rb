@@ -25,18 +25,13 @@ module AllocStats
         purge: "give memory back; gc: true collects garbage first",
         tune: "set options by name, or by a profile such as :low_memory",
         measure: "what malloc gave and took while a block ran"
-      },
-      "in each allocator's own words" => {
-        mallctl: "jemalloc: a name of its manual; mallctls lists them",
-        mi_option: "mimalloc: an option; mi_options and mi_stats show all",
-        mallopt: "glibc: an option; malloc_info shows the arenas",
-        tcmalloc_property: "tcmalloc: a property; tcmalloc_properties lists them"
       }
     }.freeze
 
     def to_s
-      width = TOPICS.values.flat_map(&:keys).map(&:length).max
-      TOPICS.map { |topic, methods|
+      topics = TOPICS.merge("in each allocator's own words" => native_apis)
+      width = topics.values.flat_map(&:keys).map(&:length).max
+      topics.map { |topic, methods|
         "#{topic}\n#{methods.map { |name, says| "  AllocStats.#{name.to_s.ljust(width)}  #{says}\n" }.join}"
       }.join("\n")
     end
@@ -46,6 +41,13 @@ module AllocStats
 
     def pretty_print(printer)
       PrettyPrint.instance_method(:text).bind_call(printer, inspect)
+    end
+
+    private
+
+    # method => "jemalloc: what it does"
+    def native_apis
+      Allocators.select(&:native_api).map { |allocator| allocator.native_api::HELP.transform_values { |says| "#{allocator.id}: #{says}" } }.reduce(:merge)
     end
   end
 end

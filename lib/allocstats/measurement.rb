@@ -31,7 +31,7 @@ module AllocStats
     def reason
       return if given
       return SHARED if @shared
-      "#{Allocator.bound_name} does not count bytes by thread; jemalloc does"
+      "#{Allocators.bound_name} does not count bytes by thread; #{Formats.listed(Allocators.able(:measure))} does"
     end
 
     def to_h

@@ -26,9 +26,6 @@ module AllocStats
     # The readings and this object themselves touch some pages: less than this is nobody's doing.
     NOISE = 128 * 1024
 
-    # For a sentence.
-    ABLE = "glibc, jemalloc, mimalloc and tcmalloc"
-
     # The step that purges the extension's own heap.
     PRIVATE_HEAP = "private heap"
 
@@ -118,7 +115,7 @@ module AllocStats
 
     def outcome_reason
       case outcome
-      when :noop then "#{Allocator.bound_name} cannot be purged; #{ABLE} can"
+      when :noop then "#{Allocators.bound_name} cannot be purged; #{Formats.listed(Allocators.able(:purge))} can"
       when :nothing then released ? "no pages were free to be returned" : "the resident set cannot be read"
       when :unshared then "the process has #{Formats::Units.inline_bytes(@unshared)} more of its own than before"
       end

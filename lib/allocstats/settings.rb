@@ -2,15 +2,9 @@
 
 module AllocStats
   # What was asked of an allocator when this process started, by variables and by files, held against what is in force.
-  # AllocStats.settings is the way in; a list of Setting, those of the running allocator first.
+  # AllocStats.settings is the way in; a list of Allocators::Setting, those of the running allocator first.
   class Settings
     include Enumerable
-
-    autoload :Glibc, "allocstats/settings/glibc"
-    autoload :Jemalloc, "allocstats/settings/jemalloc"
-    autoload :Mimalloc, "allocstats/settings/mimalloc"
-    autoload :Source, "allocstats/settings/source"
-    autoload :Tcmalloc, "allocstats/settings/tcmalloc"
 
     # What can have come of it.
     STATES = {
@@ -28,15 +22,6 @@ module AllocStats
     # The states of what does not do what its writer meant it to.
     WRONG = %i[adjusted no_effect other_version unknown_key malformed].freeze
 
-    # - `name` (String) of the option, in the allocator's own words
-    # - `source` (String) the variable, the file or the part of the program that asks
-    # - `allocator` (Symbol) whose setting it is
-    # - `asked` (String) the text
-    # - `in_force` the value now; nil where that cannot be read
-    # - `state` (Symbol) one of STATES
-    # - `reason` (String or nil) a sentence for every state but :in_force, and for that where it is no reading
-    Setting = Struct.new(:name, :source, :allocator, :asked, :in_force, :state, :reason, keyword_init: true)
-
     # @param environment [#to_h, nil] the environment of the start; nil: as it was for this process. Where that can no
     #   longer be read, because the process's title was written over it ($0=), it is what ENV holds now, and `certain?` is
     #   false.
@@ -44,14 +29,13 @@ module AllocStats
     def self.read(environment = nil)
       start = StartEnvironment.new
       given = environment || (start.readable? ? start : ENV)
-      variables = given.to_h.to_h { |name, text| [Source.text(name), Source.text(text)] }
+      variables = given.to_h.to_h { |name, text| [Allocators::Environment.text(name), Allocators::Environment.text(text)] }
       new(variables, certain: !environment.nil? || start.readable?)
     end
 
     def initialize(variables, certain: true)
-      readers = [Jemalloc, Mimalloc, Glibc, Tcmalloc].map { |reader| reader.new(variables) }
-      running, others = readers.partition(&:running?)
-      @settings = Purge.apart { (running + others).flat_map(&:settings) }.each(&:freeze).freeze
+      running, others = Allocators.partition { |allocator| allocator == Allocators.running }
+      @settings = Purge.apart { (running + others).flat_map { |allocator| allocator.environment(variables) } }.each(&:freeze).freeze
       @certain = certain
       freeze
     end

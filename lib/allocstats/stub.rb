@@ -17,7 +17,7 @@ module AllocStats
 
     # Puts itself before a facade: its methods, and those that the extension would have added.
     def self.cover(facade)
-      left = facade.singleton_methods(false) - instance_methods - ANSWERED
+      left = facade.singleton_methods - instance_methods - ANSWERED
       left.each { |name| define_method(name) { |*, **| raise Unsupported, MESSAGE } }
       facade.singleton_class.prepend(self)
     end

@@ -4,25 +4,15 @@ module AllocStats
   # Sets options of the running allocator under the names they have there: everything that was asked for is checked before
   # the first is set, and what was set is put back if a later one is not taken. AllocStats.tune is the way in.
   #
-  # What an option is, how it is read and set, and what sets it when a process starts, is in one file for each allocator
-  # in tuner/; which values a profile stands for is in tuner/profiles.rb.
+  # What an option is, how it is read and set, what sets it when a process starts, and which values a profile stands for,
+  # is told by each allocator's own module (`options` and `profiles` of Allocators::Contract).
   class Tuner
-    autoload :Glibc, "allocstats/tuner/glibc"
-    autoload :Jemalloc, "allocstats/tuner/jemalloc"
-    autoload :Mimalloc, "allocstats/tuner/mimalloc"
-    autoload :Option, "allocstats/tuner/option"
     autoload :Profiles, "allocstats/tuner/profiles"
-    autoload :Tcmalloc, "allocstats/tuner/tcmalloc"
 
     class << self
       # @return [Tuning]
       def tune(profile, options)
-        new(Allocator.bound_name, profile, options).call
-      end
-
-      # allocator => the module that has its options
-      def languages
-        {jemalloc: Jemalloc, mimalloc: Mimalloc, glibc: Glibc, tcmalloc: Tcmalloc}
+        new(Allocators.bound_name, profile, options).call
       end
 
       # The option of the running allocator that has this name.
@@ -30,32 +20,34 @@ module AllocStats
       # @raise [Unsupported] for one of another allocator or version, [UnknownName] for one that none has
       def option(name)
         text = text_of(name)
-        language.option(text) or raise stranger(text)
+        options.option(text) or raise stranger(text)
       end
 
       # The options of the allocator that runs.
       # @raise [Unsupported]
-      def language
-        languages[Allocator.bound_name] or
-          raise Unsupported, "#{OwnLanguage.title} has nothing that can be tuned; #{Formats.listed(languages.keys)} have"
+      def options
+        Allocators.running.options or
+          raise Unsupported, "#{Allocators.title} has nothing that can be tuned; #{Formats.listed(tunable.map(&:id))} have"
       end
 
       private
 
+      def tunable = Allocators.select(&:options)
+
       def text_of(name)
         return name.to_s if name.is_a?(Symbol) || name.is_a?(String)
-        raise UnknownName, "an option has a Symbol or a String for its name, not #{OwnLanguage.shown(name)}"
+        raise UnknownName, "an option has a Symbol or a String for its name, not #{Formats.shown(name)}"
       end
 
       def stranger(text)
-        owner, = languages.find { |_, other| other != language && other.known?(text) }
-        return UnknownName.among("option of #{Allocator.bound_name}", text, language.names) unless owner
-        Unsupported.new("#{text} is an option of #{owner}, and #{OwnLanguage.title} runs this process; its own are #{Formats.listed(language.usual)}")
+        owner = tunable.find { |allocator| allocator.options != options && allocator.options.known?(text) }
+        return UnknownName.among("option of #{Allocators.bound_name}", text, options.names) unless owner
+        Unsupported.new("#{text} is an option of #{owner.id}, and #{Allocators.title} runs this process; its own are #{Formats.listed(options.usual)}")
       end
     end
 
     def initialize(allocator, profile, options)
-      Tuner.language
+      Tuner.options
       @allocator = allocator
       @profile = Profiles.name_of(profile) if profile
       @wanted = @profile ? from_profile(options) : {}
@@ -81,7 +73,7 @@ module AllocStats
     # The profile's options that this version has, without those that are given apart.
     def from_profile(options)
       given = options.keys.map { |name| Tuner.option(name).name }
-      Profiles.of(@allocator, @profile).each_with_object({}) do |(name, value), wanted|
+      Profiles.of(@allocator, @profile, Allocators.bound_version).each_with_object({}) do |(name, value), wanted|
         option = Tuner.option(name)
         wanted[option.name] = [option, option.check(value)] unless given.include?(option.name)
       rescue Unsupported

@@ -13,9 +13,6 @@ module AllocStats
   # - `environment` (Hash) variable => text: what makes a process start with all of it, with what the variable holds
   #   already before it
   class Tuning
-    # How several options are put into one variable.
-    SEPARATORS = {Tuner::Jemalloc::VARIABLE => ",", GlibcTunables::VARIABLE => ":"}.freeze
-
     attr_reader :allocator, :profile, :asked, :before, :now, :failed, :remarks, :environment
 
     # @param lines [Array] of [variable, text]
@@ -59,7 +56,7 @@ module AllocStats
 
     # The last of several values is the one that counts.
     def joined(variable, texts)
-      separator = SEPARATORS[variable] or return texts.last
+      separator = Allocators.separator(variable) or return texts.last
       texts = present(variable).split(separator).reject { |text| texts.any? { |other| same_option?(text, other) } } + texts
       texts.join(separator)
     end

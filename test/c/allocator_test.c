@@ -14,7 +14,7 @@ TEST(every_allocator_fulfils_the_form_of_the_contract) {
 		const struct allocator *allocator = allocators[i];
 		bool held = CHECK(allocator->name && *allocator->name);
 		held &= CHECK(allocator->bind != NULL);
-		held &= CHECK((allocator->account == NULL) == (allocator->account_format == NULL));
+		held &= CHECK((allocator->stats_dump == NULL) == (allocator->stats_dump_format == NULL));
 		held &= CHECK((allocator->sample == NULL) == (allocator->figures == 0));
 		held &= CHECK((allocator->figures & ~EVERY_FIGURE) == 0);
 		held &= CHECK((allocator->figures & PROCESS_FIGURES) == 0);
@@ -53,16 +53,16 @@ TEST(a_sample_holds_only_figures_that_its_allocator_declares) {
 	CHECK(!sample_has(&sample, FIGURE_ruby_heap_pages));
 }
 
-TEST(the_running_version_and_account_are_told_where_the_slots_are) {
+TEST(the_running_version_and_stats_dump_are_told_where_the_slots_are) {
 	const struct allocator *allocator = allocator_current();
 	char version[64] = "";
 	if (allocator->version) {
 		CHECK(allocator->version(version, sizeof version));
 		CHECK(version[0] >= '0' && version[0] <= '9');
 	}
-	if (allocator->account) {
+	if (allocator->stats_dump) {
 		struct text text = {0};
-		CHECK_EQUAL(STATUS_OK, allocator->account(&text));
+		CHECK_EQUAL(STATUS_OK, allocator->stats_dump(&text));
 		CHECK(text.length > 0 && text.length == strlen(text.bytes));
 		text_free(&text);
 	}

@@ -30,7 +30,7 @@ class MalloptFuzz < Fuzzing::Target
   end
 
   # mallopt does not read: what it was last given stands for it.
-  def settings = @options.keys.each_index.to_h { |index| [@names[index], AllocStats::Glibc.mallopt_remembered(index)] }
+  def settings = @options.keys.each_index.to_h { |index| [@names[index], AllocStats::Allocators::Glibc.mallopt_remembered(index)] }
 
   private
 

@@ -13,7 +13,7 @@ class MiOptionFuzz < Fuzzing::Target
     super
     @options = AllocStats.mi_option_catalogue
     @names = @options.keys.map(&:name)
-    @elsewhere = AllocStats::MiOption::KNOWN.keys + AllocStats::MiOption::SAME.flatten - @names
+    @elsewhere = AllocStats::Allocators::Mimalloc::MiOption::KNOWN.keys + AllocStats::Allocators::Mimalloc::MiOption::SAME.flatten - @names
   end
 
   def attempt(random)

@@ -11,7 +11,7 @@ class TcmallocPropertyFuzz < Fuzzing::Target
 
   def initialize
     super
-    @properties = AllocStats::TcmallocProperty.all
+    @properties = AllocStats::Allocators::Tcmalloc::Property.all
     @names = @properties.keys
     @writable = @properties.values.select(&:range)
   end

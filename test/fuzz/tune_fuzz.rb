@@ -12,9 +12,9 @@ class TuneFuzz < Fuzzing::Target
 
   def initialize
     super
-    languages = AllocStats::Tuner.languages
-    @own = AllocStats::Tuner.language.usual.map(&:to_s)
-    @fixed = AllocStats::Tuner.language.names.map(&:to_s) - @own
+    languages = AllocStats::Allocators.select(&:options).to_h { |allocator| [allocator.id, allocator.options] }
+    @own = AllocStats::Tuner.options.usual.map(&:to_s)
+    @fixed = AllocStats::Tuner.options.names.map(&:to_s) - @own
     @elsewhere = languages.except(AllocStats.allocator.name, :mimalloc).flat_map { |_, language| language.names.map(&:to_s) }
     @options = @own.map { |name| AllocStats::Tuner.option(name) }
     @good = @options.to_h { |option| [option.name.name, option.value] }

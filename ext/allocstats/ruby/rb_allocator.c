@@ -1,8 +1,13 @@
-/* AllocStats::Allocator.facts: who owns malloc, as numbers and names; lib/allocstats/allocator.rb judges them. */
+/*
+ * AllocStats::Allocators: which allocators there are and which one runs. AllocStats::Allocator: the evidence of who
+ * owns malloc, as numbers and names, which lib/allocstats/allocator.rb judges.
+ */
 #include "allocator.h"
 #include "ownership.h"
 #include "rb_allocstats.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <sys/auxv.h>
 
 static VALUE names_of(uint32_t carries) {
@@ -86,51 +91,84 @@ static VALUE allocator_proof(VALUE self) {
 	return Qnil;
 }
 
-static VALUE allocator_name(VALUE self) {
+static VALUE allocators_name(VALUE self) {
 	(void)self;
 	return symbol(allocator_current()->name);
 }
 
-static VALUE allocator_version(VALUE self) {
+static VALUE allocators_version(VALUE self) {
 	char version[64];
 	(void)self;
 	const struct allocator *allocator = allocator_current();
 	return allocator->version && allocator->version(version, sizeof version) ? rb_str_new_cstr(version) : Qnil;
 }
 
-/* => the contract's slots that the bound allocator fills */
-static VALUE allocator_capabilities(VALUE self) {
-	(void)self;
-	const struct allocator *allocator = allocator_current();
+static VALUE capabilities_of(const struct allocator *allocator) {
 	VALUE list = rb_ary_new();
 	if (allocator->sample) rb_ary_push(list, symbol("sample"));
-	if (allocator->account) rb_ary_push(list, symbol("census"));
+	if (allocator->stats_dump) rb_ary_push(list, symbol("census"));
 	if (allocator->thread_bytes) rb_ary_push(list, symbol("measure"));
 	if (allocator->purge) rb_ary_push(list, symbol("purge"));
 	if (allocator->purge_thread) rb_ary_push(list, symbol("purge_thread"));
 	return list;
 }
 
+/* => {name: the contract's slots that it fills} of all allocators */
+static VALUE allocators_capabilities(VALUE self) {
+	(void)self;
+	VALUE hash = rb_hash_new();
+	for (size_t i = 0; i < ALLOCATOR_COUNT; i++)
+		rb_hash_aset(hash, symbol(allocators[i]->name), capabilities_of(allocators[i]));
+	return hash;
+}
+
+/* => {name: the function that only it exports}, of those that have one */
+static VALUE allocators_marks(VALUE self) {
+	(void)self;
+	VALUE hash = rb_hash_new();
+	for (size_t i = 0; i < ALLOCATOR_COUNT; i++)
+		if (allocators[i]->mark)
+			rb_hash_aset(hash, symbol(allocators[i]->name), rb_str_new_cstr(allocators[i]->mark));
+	return hash;
+}
+
+/* => the path of the object that owns malloc; nil where none was found */
+static VALUE allocators_owner_path(VALUE self) {
+	(void)self;
+	const struct loaded_object *owner = allocator_owner();
+	return owner ? rb_filesystem_str_new_cstr(owner->path) : Qnil;
+}
+
 /* => true in a process that gained rights when it was started, for which the linker drops LD_PRELOAD (ld.so(8)) */
-static VALUE allocator_secure_execution(VALUE self) {
+static VALUE allocators_secure_execution(VALUE self) {
 	(void)self;
 	return boolean(getauxval(AT_SECURE) != 0);
 }
 
 /* => the names in allocators.def */
-static VALUE allocator_known(VALUE self) {
+static VALUE allocators_known(VALUE self) {
 	(void)self;
 	return names_of(UINT32_MAX);
 }
 
+VALUE allocator_room(VALUE module, const char *name) {
+	char constant[32];
+	snprintf(constant, sizeof constant, "%c%s", toupper((unsigned char)*name), name + 1);
+	return rb_define_module_under(rb_define_module_under(module, "Allocators"), constant);
+}
+
 void init_allocator(VALUE module) {
+	VALUE all = rb_define_module_under(module, "Allocators");
+	rb_define_singleton_method(all, "bound_name", allocators_name, 0);
+	rb_define_singleton_method(all, "bound_version", allocators_version, 0);
+	rb_define_singleton_method(all, "owner_path", allocators_owner_path, 0);
+	rb_define_singleton_method(all, "capabilities", allocators_capabilities, 0);
+	rb_define_singleton_method(all, "marks", allocators_marks, 0);
+	rb_define_singleton_method(all, "secure_execution?", allocators_secure_execution, 0);
+	rb_define_singleton_method(all, "known", allocators_known, 0);
+
 	VALUE class = rb_define_class_under(module, "Allocator", rb_cObject);
-	rb_define_singleton_method(class, "bound_name", allocator_name, 0);
-	rb_define_singleton_method(class, "bound_version", allocator_version, 0);
-	rb_define_singleton_method(class, "capabilities", allocator_capabilities, 0);
 	rb_define_singleton_method(class, "ownership", allocator_ownership, 0);
 	rb_define_singleton_method(class, "loaded_objects", allocator_loaded, 0);
 	rb_define_singleton_method(class, "proof", allocator_proof, 0);
-	rb_define_singleton_method(class, "secure_execution?", allocator_secure_execution, 0);
-	rb_define_singleton_method(class, "known", allocator_known, 0);
 }

@@ -10,8 +10,11 @@
 #define RB_PART(name) void init_##name(VALUE module);
 #include "rb_parts.def"
 #undef RB_PART
-#define NATIVE_API(name) void init_##name(VALUE module);
+#define NATIVE_API(name) void init_##name(VALUE room);
 #include "allocators.def"
+
+/* AllocStats::Allocators::Jemalloc for "jemalloc": the module that has all that Ruby knows of one. */
+VALUE allocator_room(VALUE module, const char *name);
 
 /* AllocStats::Error and its children, which lib/allocstats/errors.rb defines before it loads the extension. */
 extern VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused;

@@ -68,7 +68,7 @@ module AllocStats
         @options.checked { Launch::Gate.environment(plan.environment, library: plan.library, names: Launch::Gate.names(@only)) }
       end
 
-      def shown(name) = OwnLanguage.shown(name.dup.force_encoding(Encoding::UTF_8))
+      def shown(name) = Formats.shown(name.dup.force_encoding(Encoding::UTF_8))
     end
   end
 end

@@ -25,7 +25,7 @@ module AllocStats
         @parser.on("-j", "--json", "as JSON") { @json = true }
         @parser.on("-h", "--help", "this text") { @help = true }
         rest = @parser.parse(arguments)
-        raise Failure, "versions takes no argument: #{OwnLanguage.shown(rest.first)}" if rest.any?
+        raise Failure, "versions takes no argument: #{Formats.shown(rest.first)}" if rest.any?
       end
 
       # @return [Integer]
@@ -40,11 +40,11 @@ module AllocStats
       private
 
       def to_h
-        {running: {name: Allocator.bound_name, version: Allocator.bound_version}, libraries: @libraries.map(&:to_h), not_built: not_built}
+        {running: {name: Allocators.bound_name, version: Allocators.bound_version}, libraries: @libraries.map(&:to_h), not_built: not_built}
       end
 
       def text
-        ["running: #{OwnLanguage.title}", *section("bundled", "built with this gem", :bundled), *section("system", "on this system", :system), *pins]
+        ["running: #{Allocators.title}", *section("bundled", "built with this gem", :bundled), *section("system", "on this system", :system), *pins]
       end
 
       def section(title, words, origin)

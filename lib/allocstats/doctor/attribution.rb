@@ -9,7 +9,7 @@ module AllocStats
         /\AMALLOC_CONF\z/ => :jemalloc,
         /\AMIMALLOC_(?!ENABLED\z|VERSION\z)/i => :mimalloc,
         /\ATCMALLOC_/ => :tcmalloc,
-        Regexp.new("\\A(?:#{Settings::Glibc::VARIABLES.keys.join("|")})\\z") => :glibc
+        Regexp.new("\\A(?:#{Allocators::Glibc::Environment::VARIABLES.keys.join("|")})\\z") => :glibc
       }.freeze
 
       module_function

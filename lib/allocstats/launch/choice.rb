@@ -43,7 +43,7 @@ module AllocStats
 
       def switch(variable)
         text = set(variable)
-        WORDS.fetch(text.b.downcase) { raise InvalidValue, "#{variable} is true or false, not #{OwnLanguage.shown(text)}" } if text
+        WORDS.fetch(text.b.downcase) { raise InvalidValue, "#{variable} is true or false, not #{Formats.shown(text)}" } if text
       end
     end
   end

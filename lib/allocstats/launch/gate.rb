@@ -22,7 +22,7 @@ module AllocStats
       def names(text)
         names = text.split(",")
         return names if names.any? && names.all? { |name| name.b.match?(NAME) }
-        raise InvalidValue, "--only takes names of programs with commas between (ruby,sidekiq), not #{OwnLanguage.shown(text)}"
+        raise InvalidValue, "--only takes names of programs with commas between (ruby,sidekiq), not #{Formats.shown(text)}"
       end
 
       # What a process that is none of the named ones starts with.

@@ -123,7 +123,7 @@ module AllocStats
 
       # Of a variable that holds several options, the user's come last, where they count.
       def joined(variable, texts)
-        separator = Tuning::SEPARATORS[variable] or return texts.last
+        separator = Allocators.separator(variable) or return texts.last
         [*texts, *[@base[variable]].compact.reject(&:empty?)].join(separator)
       end
     end

@@ -30,11 +30,11 @@ module AllocStats
 
       # "jemalloc", "jemalloc-5.3" and "jemalloc-5.3.1" are all asked of the same.
       def running?(asked)
-        running = Allocator.bound_name.name
+        running = Allocators.bound_name.name
         return !LIBC_NAMES.include?(running) if asked.nil?
         return Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
         return LIBC_NAMES.include?(running) if asked == "libc"
-        asked == running || "#{running}-#{Allocator.bound_version}.".start_with?("#{asked}.")
+        asked == running || "#{running}-#{Allocators.bound_version}.".start_with?("#{asked}.")
       end
       private_class_method :running?
 
@@ -43,7 +43,7 @@ module AllocStats
         return true if profile.nil?
         start = StartEnvironment.new
         start = start.readable? ? start.to_h : ENV.to_h
-        options = Tuner::Profiles.starting(Allocator.bound_name, Tuner::Profiles.name_of(profile), Allocator.bound_version)
+        options = Tuner::Profiles.starting(Allocators.bound_name, Tuner::Profiles.name_of(profile), Allocators.bound_version)
         options.all? { |option, value| option.given?(start, value) }
       rescue KeyError # an allocator without profiles
         true
@@ -81,7 +81,7 @@ module AllocStats
 
       # Once: what this process starts does not warn of the same again.
       def give_up(reason)
-        warn("allocstats: this process goes on under #{OwnLanguage.title} as it is: #{reason}") unless ENV[GUARD] == WARNED
+        warn("allocstats: this process goes on under #{Allocators.title} as it is: #{reason}") unless ENV[GUARD] == WARNED
         ENV[GUARD] = WARNED
         nil
       rescue IOError, SystemCallError # nobody listens

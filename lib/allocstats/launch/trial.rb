@@ -17,7 +17,7 @@ module AllocStats
         found = AllocStats::Allocator
         functions = found.ownership[:functions].compact.values.uniq
         path = found.ownership[:objects][functions.first || 0]&.fetch(:path)
-        IO.for_fd(ARGV[2].to_i, "w").write([found.bound_name, found.bound_version, functions.size, found.proof, path].join("\n"))
+        IO.for_fd(ARGV[2].to_i, "w").write([AllocStats::Allocators.bound_name, AllocStats::Allocators.bound_version, functions.size, found.proof, path].join("\n"))
       RUBY
 
       # The extension, as it was loaded here.

@@ -23,7 +23,7 @@ module AllocStats
 
       private
 
-      def glibc? = Allocator.bound_name == :glibc
+      def glibc? = Allocators.bound_name == :glibc
 
       def divide
         return unreadable unless (@rss = find_rss)
@@ -101,7 +101,7 @@ module AllocStats
 
       def why_no_live_bytes
         return "glibc counts live bytes only in a census: AllocStats.ledger(census: true)" if glibc?
-        "this allocator (#{Allocator.bound_name}) does not measure live bytes"
+        "this allocator (#{Allocators.bound_name}) does not measure live bytes"
       end
 
       def untold_malloc

@@ -65,7 +65,7 @@ module AllocStats
 
       def why_no_malloc
         return Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_claimed]
-        "the mappings of this allocator (#{Allocator.bound_name}) carry no name that tells them from other anonymous memory; AllocStats.ledger takes its own figure"
+        "the mappings of this allocator (#{Allocators.bound_name}) carry no name that tells them from other anonymous memory; AllocStats.ledger takes its own figure"
       end
 
       def why_no_ruby_heap

@@ -1,7 +1,8 @@
 /*
  * glibc's malloc. Nothing it offers is cheap: mallinfo2(3) and malloc_info(3) walk every arena's free chunks under that
- * arena's lock, so a sample has no figure of its own and the account is asked for by name. malloc_trim(3) returns the
- * free pages of all arenas; what waits in the threads' caches stays there, since glibc has no way to have it flushed.
+ * arena's lock, so a sample has no figure of its own and the stats dump is asked for by name. malloc_trim(3) returns
+ * the free pages of all arenas; what waits in the threads' caches stays there, since glibc has no way to have it
+ * flushed.
  */
 #define _GNU_SOURCE
 #include "allocator.h"
@@ -36,7 +37,7 @@ static ssize_t append_to_text(void *cookie, const char *bytes, size_t length) {
 }
 
 /* The stream itself, some hundred bytes, comes from the measured malloc: glibc offers no other way to be read. */
-static enum status account(struct text *out) {
+static enum status stats_dump(struct text *out) {
 	if (!glibc.malloc_info) return STATUS_UNSUPPORTED;
 	FILE *stream = fopencookie(out, "w", (cookie_io_functions_t){.write = append_to_text});
 	if (!stream) return STATUS_NO_MEMORY;
@@ -47,7 +48,7 @@ static enum status account(struct text *out) {
 	return out->status;
 }
 
-static const char *account_format(void) {
+static const char *stats_dump_format(void) {
 	return "malloc_info";
 }
 
@@ -62,8 +63,8 @@ const struct allocator allocator_glibc = {
 	.mark = "gnu_get_libc_version",
 	.bind = bind,
 	.version = version,
-	.account = account,
-	.account_format = account_format,
+	.stats_dump = stats_dump,
+	.stats_dump_format = stats_dump_format,
 	.claim_heaps = glibc_claim,
 	.takes_brk = true,
 	.purge = purge,

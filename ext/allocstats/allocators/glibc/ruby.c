@@ -1,4 +1,4 @@
-/* AllocStats::Glibc: what Mallopt, mallinfo2 and malloc_trim are made of. */
+/* AllocStats::Allocators::Glibc: what Mallopt, mallinfo2 and malloc_trim are made of. */
 #include "malloc_functions.h"
 #include "mallopt.h"
 #include "ruby/rb_allocstats.h"
@@ -97,11 +97,10 @@ static VALUE trim(VALUE self, VALUE pad) {
 	return boolean(call.released);
 }
 
-void init_glibc(VALUE module) {
-	VALUE glibc = rb_define_module_under(module, "Glibc");
-	rb_define_singleton_method(glibc, "mallopt_descriptions", descriptions, 0);
-	rb_define_singleton_method(glibc, "mallopt", set_option, 2);
-	rb_define_singleton_method(glibc, "mallopt_remembered", remembered_option, 1);
-	rb_define_singleton_method(glibc, "mallinfo2", mallinfo2, 0);
-	rb_define_singleton_method(glibc, "malloc_trim", trim, 1);
+void init_glibc(VALUE room) {
+	rb_define_singleton_method(room, "mallopt_descriptions", descriptions, 0);
+	rb_define_singleton_method(room, "mallopt", set_option, 2);
+	rb_define_singleton_method(room, "mallopt_remembered", remembered_option, 1);
+	rb_define_singleton_method(room, "mallinfo2", mallinfo2, 0);
+	rb_define_singleton_method(room, "malloc_trim", trim, 1);
 }

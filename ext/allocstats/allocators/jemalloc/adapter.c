@@ -135,13 +135,13 @@ static void append_to_text(void *text, const char *string) {
 	text_append_string(text, string);
 }
 
-static enum status account(struct text *out) {
+static enum status stats_dump(struct text *out) {
 	if (!jemalloc.print) return STATUS_UNSUPPORTED;
 	jemalloc.print(append_to_text, out, "J");
 	return out->status;
 }
 
-static const char *account_format(void) {
+static const char *stats_dump_format(void) {
 	return "jemalloc_json";
 }
 
@@ -190,8 +190,8 @@ const struct allocator allocator_jemalloc = {
 	.prove = prove,
 	.sample = sample,
 	.thread_bytes = thread_bytes,
-	.account = account,
-	.account_format = account_format,
+	.stats_dump = stats_dump,
+	.stats_dump_format = stats_dump_format,
 	.purge_thread = purge_thread,
 	.purge = purge,
 	.before_fork = before_fork,

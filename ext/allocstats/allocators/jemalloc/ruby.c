@@ -1,7 +1,7 @@
 /*
- * AllocStats::Mallctl: jemalloc's mallctl with Ruby's values. Everything is checked before jemalloc is called: the
- * name, whether it can be used so, the value, the indices. What is wrong is said in Ruby, by the method of
- * lib/allocstats/mallctl.rb that each `complain` names.
+ * AllocStats::Allocators::Jemalloc::Mallctl: jemalloc's mallctl with Ruby's values. Everything is checked before
+ * jemalloc is called: the name, whether it can be used so, the value, the indices. What is wrong is said in Ruby, by
+ * the method of lib/allocstats/allocators/jemalloc/mallctl.rb that each `complain` names.
  *
  * Reading keeps the GVL. Writing and acting release it, because they may purge, wait for threads or write files; both
  * stay on the thread that called, which is the one that the names under "thread." speak of.
@@ -382,8 +382,8 @@ static VALUE mallctl_table(VALUE self) {
 	return table;
 }
 
-void init_jemalloc(VALUE module) {
-	mallctl_module = rb_define_module_under(module, "Mallctl");
+void init_jemalloc(VALUE room) {
+	mallctl_module = rb_define_module_under(room, "Mallctl");
 	rb_gc_register_mark_object(mallctl_module);
 	nothing = rb_obj_freeze(rb_obj_alloc(rb_cObject));
 	rb_define_const(mallctl_module, "NOTHING", nothing);

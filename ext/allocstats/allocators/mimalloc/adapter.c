@@ -1,6 +1,6 @@
 /*
  * mimalloc. Committed bytes come from mi_process_info, which every version has; more comes from mi_stats_get where the
- * version offers it (2.3 and 3.2.8 on). Before that the statistics are text, given as the account.
+ * version offers it (2.3 and 3.2.8 on). Before that the statistics are text, given as the stats dump.
  */
 #include "allocator.h"
 #include "ownership.h"
@@ -102,7 +102,7 @@ static void append_to_text(const char *string, void *text) {
 }
 
 /* The text has this thread's counts in it; for JSON before 3.2 they have to be added to the sums first. */
-static enum status account(struct text *out) {
+static enum status stats_dump(struct text *out) {
 	if (mimalloc.stats_get_json) {
 		if (mimalloc.stats_merge) mimalloc.stats_merge();
 		if (!text_reserve(out, LONGEST_JSON)) return STATUS_NO_MEMORY;
@@ -115,7 +115,7 @@ static enum status account(struct text *out) {
 	return out->status;
 }
 
-static const char *account_format(void) {
+static const char *stats_dump_format(void) {
 	return mimalloc.stats_get_json ? "mimalloc_json" : "mimalloc_text";
 }
 
@@ -142,8 +142,8 @@ const struct allocator allocator_mimalloc = {
 	.version = version,
 	.prove = prove,
 	.sample = sample,
-	.account = account,
-	.account_format = account_format,
+	.stats_dump = stats_dump,
+	.stats_dump_format = stats_dump_format,
 	.purge_begin = mimalloc_purge_begin,
 	.purge_end = mimalloc_purge_end,
 	.purge_thread = purge_thread,

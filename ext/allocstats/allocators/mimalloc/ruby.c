@@ -1,10 +1,11 @@
 /*
- * AllocStats::Mimalloc: what MiOption and mi_process_info are made of. All of it keeps the GVL: loads, stores and, for
- * the process's figures, some system calls.
+ * AllocStats::Allocators::Mimalloc: what MiOption and mi_process_info are made of. All of it keeps the GVL: loads,
+ * stores and, for the process's figures, some system calls.
  */
 #include "mi_options.h"
 #include "mi_process_info.h"
 #include "ruby/rb_allocstats.h"
+#include "version.h"
 
 static VALUE span_to_ruby(const struct mi_option_span *span) {
 	return rb_ary_new_from_args(3, INT2NUM(span->number), INT2NUM(span->first), INT2NUM(span->last));
@@ -77,12 +78,18 @@ static VALUE process_info(VALUE self) {
 	return hash;
 }
 
-void init_mimalloc(VALUE module) {
-	VALUE mimalloc = rb_define_module_under(module, "Mimalloc");
-	rb_define_singleton_method(mimalloc, "option_descriptions", option_descriptions, 0);
-	rb_define_singleton_method(mimalloc, "numbering", numbering, 0);
-	rb_define_singleton_method(mimalloc, "numbering_printed?", numbering_printed, 0);
-	rb_define_singleton_method(mimalloc, "read_option", read_option, 1);
-	rb_define_singleton_method(mimalloc, "write_option", write_option, 2);
-	rb_define_singleton_method(mimalloc, "process_info", process_info, 0);
+/* Mimalloc.plain_version(209) => 20009 */
+static VALUE plain_version(VALUE self, VALUE number) {
+	(void)self;
+	return INT2NUM(mimalloc_plain_version(NUM2INT(number)));
+}
+
+void init_mimalloc(VALUE room) {
+	rb_define_singleton_method(room, "option_descriptions", option_descriptions, 0);
+	rb_define_singleton_method(room, "numbering", numbering, 0);
+	rb_define_singleton_method(room, "numbering_printed?", numbering_printed, 0);
+	rb_define_singleton_method(room, "read_option", read_option, 1);
+	rb_define_singleton_method(room, "write_option", write_option, 2);
+	rb_define_singleton_method(room, "process_info", process_info, 0);
+	rb_define_singleton_method(room, "plain_version", plain_version, 1);
 }

@@ -74,7 +74,7 @@ static void sample(struct sample *out) {
 	if (has_allocated && active >= allocated) sample_set(out, FIGURE_cached, active - allocated);
 }
 
-static enum status account(struct text *out) {
+static enum status stats_dump(struct text *out) {
 	enum { ENOUGH = 256 * 1024 };
 	if (!tcmalloc.stats) return STATUS_UNSUPPORTED;
 	if (!text_reserve(out, ENOUGH)) return STATUS_NO_MEMORY;
@@ -83,7 +83,7 @@ static enum status account(struct text *out) {
 	return STATUS_OK;
 }
 
-static const char *account_format(void) {
+static const char *stats_dump_format(void) {
 	return "tcmalloc_stats";
 }
 
@@ -109,8 +109,8 @@ const struct allocator allocator_tcmalloc = {
 	.version = version,
 	.prove = prove,
 	.sample = sample,
-	.account = account,
-	.account_format = account_format,
+	.stats_dump = stats_dump,
+	.stats_dump_format = stats_dump_format,
 	.purge_thread = purge_thread,
 	.purge = purge,
 	.purge_thread_words = "MallocExtension::MarkThreadIdle",

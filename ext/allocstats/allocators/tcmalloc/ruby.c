@@ -1,4 +1,4 @@
-/* AllocStats::Tcmalloc: what TcmallocProperty and the release of free memory are made of. */
+/* AllocStats::Allocators::Tcmalloc: what TcmallocProperty and the release of free memory are made of. */
 #include "properties.h"
 #include "ruby/rb_allocstats.h"
 
@@ -72,12 +72,11 @@ static VALUE release_free_memory(VALUE self) {
 	return SIZET2NUM(call.released);
 }
 
-void init_tcmalloc(VALUE module) {
-	VALUE tcmalloc = rb_define_module_under(module, "Tcmalloc");
-	rb_define_singleton_method(tcmalloc, "property_descriptions", descriptions, 0);
-	rb_define_singleton_method(tcmalloc, "read_property", read_property, 1);
-	rb_define_singleton_method(tcmalloc, "write_property", write_property, 2);
-	rb_define_singleton_method(tcmalloc, "release_rate", read_rate, 0);
-	rb_define_singleton_method(tcmalloc, "write_release_rate", write_rate, 1);
-	rb_define_singleton_method(tcmalloc, "release_free_memory", release_free_memory, 0);
+void init_tcmalloc(VALUE room) {
+	rb_define_singleton_method(room, "property_descriptions", descriptions, 0);
+	rb_define_singleton_method(room, "read_property", read_property, 1);
+	rb_define_singleton_method(room, "write_property", write_property, 2);
+	rb_define_singleton_method(room, "release_rate", read_rate, 0);
+	rb_define_singleton_method(room, "write_release_rate", write_rate, 1);
+	rb_define_singleton_method(room, "release_free_memory", release_free_memory, 0);
 }

@@ -55,7 +55,7 @@ module AllocStats
           return void(:background_threads, "only jemalloc has threads of its own") unless allocator[:name] == :jemalloc
           return true if parent_has_background_threads?
           return unseen(:background_threads, why_no_environment) unless seen?(:variables)
-          variables[Settings::Jemalloc::VARIABLE].to_s.scan(/(?:\A|,)background_thread:(\w+)/).flatten.last == "true"
+          variables[Allocators::Jemalloc::Environment::VARIABLE].to_s.scan(/(?:\A|,)background_thread:(\w+)/).flatten.last == "true"
         end
 
         def parent_has_background_threads?

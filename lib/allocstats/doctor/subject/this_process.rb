@@ -27,7 +27,7 @@ module AllocStats
         end
 
         def linker
-          {loaded: Allocator.loaded_objects, secure: Allocator.secure_execution?}
+          {loaded: Allocator.loaded_objects, secure: Allocators.secure_execution?}
         end
 
         # Where the start can no longer be read, because a title was written over it, ENV is the next best.

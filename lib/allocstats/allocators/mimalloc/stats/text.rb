@@ -1,0 +1,91 @@
+# frozen_string_literal: true
+
+module AllocStats
+  module Allocators::Mimalloc::Stats
+    # What mi_stats_print_out prints on versions without JSON: rows of `name: peak total freed current`, in units and
+    # with one decimal, so what comes back is rounded down: 64 KiB reads "64.2 KiB", and is at least 642 tenths of a KiB
+    # as mimalloc cuts them, of 102 bytes each. Tenths of a MiB have 104857 bytes, and so on.
+    module Text
+      UNITS = {"" => 1, "K" => 1 << 10, "M" => 1 << 20, "G" => 1 << 30}.freeze
+      CELL = /(-?)(\d+)(?:\.(\d))? *(?:([KMG])i?)?B?/
+      ROW = /\A *(?<dash>-?)(?<name>[a-z][a-z ]*?) *(?<bin>\d+)?:(?<cells>.*)/
+      # From left to right; a row with one cell alone holds a total.
+      COLUMNS = %i[peak total freed current].freeze
+
+      NAMES = {
+        "reserved" => :reserved, "committed" => :committed, "reset" => :reset, "purged" => :purged,
+        "touched" => :page_committed, "segments" => :segments, "pages" => :pages, "threads" => :threads,
+        "normal" => :malloc_normal, "large" => :malloc_large, "huge" => :malloc_huge, "malloc req" => :malloc_requested,
+        "mmaps" => :mmap_calls, "mmap calls" => :mmap_calls, "commits" => :commit_calls, "commit" => :commit_calls,
+        "resets" => :reset_calls, "purges" => :purge_calls, "purge" => :purge_calls, "arenas" => :arena_count,
+        "guarded" => :malloc_guarded_count, "extended" => :pages_extended, "noretire" => :pages_retire,
+        "cached" => :segments_cache, "reclaima" => :pages_reclaim_on_alloc, "reclaimf" => :pages_reclaim_on_free,
+        "reabandon" => :pages_reabandon_full, "waits" => :pages_unabandon_busy_wait
+      }.freeze
+
+      # Of what a row with a dash is, where the name alone does not say it: the row above that has none.
+      NESTED = Ractor.make_shareable({
+        %w[segments abandoned] => :segments_abandoned, %w[pages abandoned] => :pages_abandoned,
+        %w[arenas purges] => :arena_purges, ["mmap calls", "reset"] => :reset_calls
+      })
+
+      module_function
+
+      def parse(text)
+        raise ArgumentError, "no table of statistics" unless text.include?("heap stats")
+        stats = NONE.dup
+        bins = []
+        above = nil
+        text.each_line do |line|
+          row = ROW.match(line) or next
+          next bins << bin(Integer(row[:bin]), cells(row[:cells])) if row[:bin] && row[:name] == "normal"
+          above = row[:name] if row[:dash].empty?
+          key = NESTED[[above, row[:name]]] || NAMES[row[:name]]
+          stats[key] = value(key, cells(row[:cells])) if key
+        end
+        {source: :text, rounded: true}.merge(stats, bins: bins)
+      end
+
+      def value(key, cells)
+        return cells[(cells.size == 1) ? 0 : 1] unless LEVELS.include?(key)
+        return unless cells.size >= COLUMNS.size && cells.first(COLUMNS.size).none?(&:negative?)
+        level = COLUMNS.zip(cells).to_h
+        {current: level[:current], peak: level[:peak], total: level[:total]}
+      end
+      private_class_method :value
+
+      def cells(text)
+        text.scan(CELL).map { |sign, whole, tenth, unit| amount(Integer(whole), tenth, unit.to_s) * (sign.empty? ? 1 : -1) }
+      end
+      private_class_method :cells
+
+      def amount(whole, tenth, unit)
+        return whole * UNITS.fetch(unit) unless tenth
+        (whole * 10 + Integer(tenth)) * (UNITS.fetch(unit) / 10)
+      end
+      private_class_method :amount
+
+      # The bytes of a size class, as blocks; their size, too, is rounded in the text, and follows from the number.
+      def bin(number, cells)
+        size = block_size(number)
+        level = COLUMNS.zip(cells).to_h
+        {size: size, page_size: nil, current: blocks(level[:current], size), peak: blocks(level[:peak], size), total: blocks(level[:total], size)}
+      end
+      private_class_method :bin
+
+      # The fewest that print as these bytes.
+      def blocks(bytes, size)
+        -(-bytes / size)
+      end
+      private_class_method :blocks
+
+      # 8, 16, ... 64 bytes, and then four classes to each doubling.
+      def block_size(number)
+        return number * 8 if number <= 8
+        doubling, step = (number - 9).divmod(4)
+        (64 << doubling) + (step + 1) * (16 << doubling)
+      end
+      private_class_method :block_size
+    end
+  end
+end
