@@ -10,6 +10,7 @@ module AllocStats
 
     autoload :Contract, "allocstats/allocators/contract"
     autoload :Environment, "allocstats/allocators/environment"
+    autoload :Fault, "allocstats/allocators/fault"
     autoload :Given, "allocstats/allocators/given"
     autoload :Option, "allocstats/allocators/option"
     autoload :Packages, "allocstats/allocators/packages"
@@ -25,6 +26,9 @@ module AllocStats
       # @return [Contract] of one of LIST
       # @raise [KeyError]
       def fetch(id) = MODULES.fetch(id)
+
+      # @return [Contract, nil] nil for a name that is not known here, as another process or endpoint may have one
+      def [](id) = MODULES[id]
 
       def each(&block) = MODULES.each_value(&block)
 

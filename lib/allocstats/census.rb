@@ -30,7 +30,8 @@ module AllocStats
 
     # @raise [Error] for a text that is not of this format
     def self.parse(format, text, allocator:, seconds:)
-      parts = Allocators.fetch(allocator).census(text)
+      room = Allocators[allocator] or raise UnknownName.among("allocator", allocator, Allocators::LIST)
+      parts = room.census(text)
       new(allocator: allocator, format: format, text: text, seconds: seconds, **parts)
     rescue ArgumentError, KeyError, NoMethodError, RangeError, TypeError => error
       raise Error, "#{allocator} gave a stats dump that allocstats does not understand (#{format}: #{error.message.lines.first&.strip})"

@@ -19,10 +19,10 @@ module AllocStats
     autoload :Trial, "allocstats/launch/trial"
 
     # The allocators that can be preloaded, in the order in which one is chosen where none was asked for.
-    NAMES = %w[jemalloc mimalloc tcmalloc].freeze
+    NAMES = Allocators.preloadable.map { |allocator| allocator.id.name }.freeze
 
-    # The C library's own malloc, by what it may be called. "libc" is whichever of the two runs this process.
-    LIBC_NAMES = %w[glibc musl libc].freeze
+    # The C library's own malloc, by what it may be called. "libc" is whichever of them runs this process.
+    LIBC_NAMES = [*Allocators.of_libc.map { |allocator| allocator.id.name }, "libc"].freeze
 
     module_function
 

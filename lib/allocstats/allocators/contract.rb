@@ -20,6 +20,9 @@ module AllocStats
       # @raise [ArgumentError, KeyError, NoMethodError, TypeError] for a text of another kind
       def census(_text) = raise(ArgumentError, "#{id} has no statistics")
 
+      # Whether live bytes are there, and in no cheaper figure of a sample.
+      def live_in_census? = false
+
       # What can be tuned: `option(name)` of the running version, `starting(name, version)` for a process that is yet to
       # start (each an Option, or nil for what it has not), `known?(name)`, `names` and `usual`, for a sentence.
       # @return [Module, nil]
@@ -53,8 +56,13 @@ module AllocStats
       def libc = nil
 
       # What is wrong with a version, and when it shows.
+      # @param version [String, nil]
       # @return [Array<Fault>]
-      def known_faults(_version) = []
+      def known_faults(version) = faults.select { |fault| fault.of?(version) }
+
+      # Of all versions.
+      # @return [Array<Fault>]
+      def faults = []
     end
   end
 end

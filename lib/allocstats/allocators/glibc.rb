@@ -25,6 +25,8 @@ module AllocStats
 
       def census(text) = Census.parse(text)
 
+      def live_in_census? = true
+
       def options = Options
 
       def profiles(_version) = PROFILES

@@ -7,6 +7,7 @@ module AllocStats
 
     autoload :Census, "allocstats/allocators/jemalloc/census"
     autoload :Environment, "allocstats/allocators/jemalloc/environment"
+    autoload :FAULTS, "allocstats/allocators/jemalloc/faults"
     autoload :NativeApi, "allocstats/allocators/jemalloc/native_api"
     autoload :Options, "allocstats/allocators/jemalloc/options"
     autoload :Stats, "allocstats/allocators/jemalloc/stats"
@@ -37,6 +38,8 @@ module AllocStats
       def steering = /\A(?:MALLOC_CONF|_RJEM_\w+)\z/
 
       def separators = {"MALLOC_CONF" => ","}
+
+      def faults = FAULTS
 
       def packages
         Allocators::Packages.new(file: /\Alibjemalloc\.so(\.|\z)/, switch: "JEMALLOC_ENABLED", bundled: true,

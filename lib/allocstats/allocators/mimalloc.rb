@@ -8,6 +8,7 @@ module AllocStats
     autoload :Census, "allocstats/allocators/mimalloc/census"
     autoload :Environment, "allocstats/allocators/mimalloc/environment"
     autoload :MiOption, "allocstats/allocators/mimalloc/mi_option"
+    autoload :FAULTS, "allocstats/allocators/mimalloc/faults"
     autoload :NativeApi, "allocstats/allocators/mimalloc/native_api"
     autoload :Options, "allocstats/allocators/mimalloc/options"
     autoload :Stats, "allocstats/allocators/mimalloc/stats"
@@ -41,6 +42,8 @@ module AllocStats
       def variables = /\AMIMALLOC_(?!ENABLED\z|VERSION\z)/i
 
       def steering = /\AMIMALLOC_\w+\z/
+
+      def faults = FAULTS
 
       def packages
         Allocators::Packages.new(file: /\Alibmimalloc\.so(\.|\z)/, switch: "MIMALLOC_ENABLED", bundled: true,

@@ -15,7 +15,7 @@ module AllocStats
         processes by itself. It is tried first, on this machine: paths are this machine's. For a shell, what its environment
         holds already is kept; the other formats begin with an empty one.
 
-          eval "$(allocstats env --allocator jemalloc --profile balanced)"
+          eval "$(allocstats env --allocator #{Launch::NAMES.first} --profile balanced)"
 
       TEXT
 

@@ -12,15 +12,15 @@ module AllocStats
 
       TEXT = <<~HELP
         Which allocator it is, by the first of these that says so:
-          --allocator, ALLOCSTATS_ALLOCATOR, then the buildpacks' JEMALLOC_ENABLED and MIMALLOC_ENABLED (true; false where
+          --allocator, ALLOCSTATS_ALLOCATOR, then the buildpacks' #{Formats.listed(Launch::Choice::SWITCHES.keys)} (true; false where
           none is true is the C library's own malloc), else the first there is of those built with this gem, and of the
-          system's jemalloc, mimalloc and tcmalloc. The profile: --profile, ALLOCSTATS_PROFILE, else none.
+          system's #{Formats.listed(Launch::NAMES)}. The profile: --profile, ALLOCSTATS_PROFILE, else none.
       HELP
 
       # @param parser [OptionParser]
       def initialize(parser)
-        parser.on("-a", "--allocator NAME", "jemalloc, mimalloc, tcmalloc, with -VERSION behind it;",
-          "glibc or musl, the C library's own; or the path of a library") { |name| @allocator = name }
+        parser.on("-a", "--allocator NAME", "#{Launch::NAMES.join(", ")}, with -VERSION behind it;",
+          "#{Allocators.of_libc.map(&:id).join(" or ")}, the C library's own; or the path of a library") { |name| @allocator = name }
         parser.on("-p", "--profile PROFILE", "low_memory, balanced or throughput: what the allocator is told,",
           "unless the environment tells it otherwise") { |name| @profile = name }
       end

@@ -93,7 +93,7 @@ module AllocStats
 
       # The allocator's own line in an entrypoint or a Procfile.
       def exec_line(name)
-        "allocstats exec --allocator #{name || "jemalloc"} -- COMMAND"
+        "allocstats exec --allocator #{name || Launch::NAMES.first} -- COMMAND"
       end
     end
   end

@@ -21,7 +21,7 @@ module AllocStats
 
       # "jemalloc", "jemalloc-5.3.1", "/usr/lib/libjemalloc.so.2" => [:jemalloc]; "libc" => either
       def names_of(asked)
-        return %i[glibc musl] if asked == "libc"
+        return Allocators.of_libc.map(&:id) if asked == "libc"
         name = asked.include?("/") ? OtherProcess::Guess.named_by(asked) : Allocators.known.find { |each| asked.match?(/\A#{each}\b/) }
         [name].compact
       end

@@ -13,7 +13,7 @@ module AllocStats
     class Choice
       ALLOCATOR = "ALLOCSTATS_ALLOCATOR"
       PROFILE = "ALLOCSTATS_PROFILE"
-      SWITCHES = {"JEMALLOC_ENABLED" => "jemalloc", "MIMALLOC_ENABLED" => "mimalloc"}.freeze
+      SWITCHES = Allocators.preloadable.filter_map { |allocator| [allocator.packages.switch, allocator.id.name] if allocator.packages.switch }.to_h.freeze
       WORDS = {"true" => true, "1" => true, "yes" => true, "on" => true, "false" => false, "0" => false, "no" => false, "off" => false}.freeze
 
       # [String, nil]

@@ -4,11 +4,6 @@ module AllocStats
   module Launch
     # An allocator and a profile for a process that is yet to start, held against an environment.
     class Plan
-      PACKAGES = {
-        "jemalloc" => "Debian and Ubuntu: libjemalloc2; Alpine, Fedora and Homebrew: jemalloc",
-        "mimalloc" => "Debian: libmimalloc3 or libmimalloc2.0; Alpine, Fedora and Homebrew: mimalloc",
-        "tcmalloc" => "Debian: libtcmalloc-minimal4; Alpine and Homebrew: gperftools; Fedora: gperftools-libs"
-      }.freeze
       ASKED = /\A(?<name>[a-z]+)(?:-(?<version>\d[\w.]*))?\z/
 
       # [Library, nil] nil for the C library's own malloc
@@ -55,7 +50,7 @@ module AllocStats
 
       def first_of_all
         Launch.libraries.first or
-          raise Unsupported, "there is no allocator to preload on this machine: #{remedy("jemalloc")}"
+          raise Unsupported, "there is no allocator to preload on this machine: #{remedy(NAMES.first)}"
       end
 
       def given
@@ -85,11 +80,13 @@ module AllocStats
         "no #{name} of this machine can be preloaded: #{foreign.map { |library| "#{library.path}: #{library.refusal}" }.join("; ")}"
       end
 
-      def remedy(name) = "install it (#{PACKAGES.fetch(name)}), or #{bundle(name)}"
+      def remedy(name) = "install it (#{packages(name).hint}), or #{bundle(name)}"
 
       def bundle(name)
-        (name == "tcmalloc") ? "name its library by its path" : "install this gem with ALLOCSTATS_BUNDLE=#{name}"
+        packages(name).bundled ? "install this gem with ALLOCSTATS_BUNDLE=#{name}" : "name its library by its path"
       end
+
+      def packages(name) = Allocators.fetch(name.to_sym).packages
 
       def preload
         PreloadList.new(@base[PreloadList::VARIABLE]).led_by(library&.path)
@@ -107,7 +104,7 @@ module AllocStats
 
       def demand_libc(trial)
         raise Unsupported, "no process can be started under #{@asked}: #{trial.problem}" if trial.problem
-        return if (@asked == "libc") ? %i[glibc musl].include?(trial.name) : trial.name.name == @asked
+        return if (@asked == "libc") ? LIBC_NAMES.include?(trial.name.name) : trial.name.name == @asked
         raise Unsupported, "a Ruby that is started without preloading runs under #{[trial.name, trial.version].compact.join(" ")} (#{trial.path}), and not under #{@asked}"
       end
 

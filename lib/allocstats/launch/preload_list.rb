@@ -5,7 +5,7 @@ module AllocStats
     # The value of LD_PRELOAD: libraries, separated by spaces or colons (ld.so(8)). Bytes, which need be no text.
     class PreloadList
       VARIABLE = "LD_PRELOAD"
-      ALLOCATOR = %r{(\A|/)(lib(jemalloc|mimalloc|tcmalloc|hoard|scudo)[^/]*|allocstats_gate\.so)\z}n
+      ALLOCATOR = %r{(\A|/)(lib(#{NAMES.join("|")}|hoard|scudo)[^/]*|allocstats_gate\.so)\z}n
 
       def initialize(text)
         @entries = text.to_s.b.split(/[\s:]+/n).reject(&:empty?)

@@ -5,10 +5,8 @@ module AllocStats
     # The allocators that are installed on this machine: where the dynamic linker looks, and where the distributions put
     # libraries.
     module System
-      # Builds for debugging and with guards have other names, and are left alone.
-      FILES = {
-        jemalloc: /\Alibjemalloc\.so(\.|\z)/, mimalloc: /\Alibmimalloc\.so(\.|\z)/, tcmalloc: /\Alibtcmalloc(_minimal)?\.so(\.|\z)/
-      }.freeze
+      # Name of the allocator => of its files.
+      FILES = Allocators.preloadable.to_h { |allocator| [allocator.id, allocator.packages.file] }.freeze
 
       # ldconfig(8) writes the paths that it knows, each ended by a NUL.
       CACHE = "/etc/ld.so.cache"
@@ -41,13 +39,19 @@ module AllocStats
       private_class_method :lasting
 
       def library(path)
-        name, = FILES.find { |_, file| File.basename(path).match?(file) }
+        name = allocator_of(path)
         Library.new(path, origin: :system, name: name) if name
       end
       private_class_method :library
 
+      # @return [Symbol, nil]
+      def allocator_of(path)
+        FILES.find { |_, file| File.basename(path).match?(file) }&.first
+      end
+      private_class_method :allocator_of
+
       def from_cache(root)
-        paths = File.binread("#{root}#{CACHE}").scan(%r{/[^\0]+/lib[jmt][a-z_]*malloc[^\0/]*\.so[^\0/]*(?=\0)}n)
+        paths = File.binread("#{root}#{CACHE}").scan(%r{/[^\0]+/[^\0/]+\.so[^\0/]*(?=\0)}n).select { |path| allocator_of(path) }
         paths.map { |path| "#{root}#{path.force_encoding(Encoding.find("filesystem"))}" }.select { |path| File.file?(path) }
       rescue SystemCallError
         []
@@ -62,7 +66,7 @@ module AllocStats
       private_class_method :in_folders
 
       def named_in(folder)
-        names = Dir.children(folder).select { |name| FILES.each_value.any? { |file| name.match?(file) } }
+        names = Dir.children(folder).select { |name| allocator_of(name) }
         names.sort.map { |name| File.join(folder, name) }.select { |path| File.file?(path) }
       rescue SystemCallError, ArgumentError
         []

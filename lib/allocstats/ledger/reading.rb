@@ -13,7 +13,7 @@ module AllocStats
       def initialize(census:, scan: nil)
         @reasons = {}
         @bytes = {}
-        @census = AllocStats.census if census && glibc?
+        @census = AllocStats.census if census && Allocators.running.live_in_census?
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
         @ruby_heap = RubyHeap.new
@@ -22,8 +22,6 @@ module AllocStats
       end
 
       private
-
-      def glibc? = Allocators.bound_name == :glibc
 
       def divide
         return unreadable unless (@rss = find_rss)
@@ -100,7 +98,7 @@ module AllocStats
       end
 
       def why_no_live_bytes
-        return "glibc counts live bytes only in a census: AllocStats.ledger(census: true)" if glibc?
+        return "#{Allocators.bound_name} counts live bytes only in a census: AllocStats.ledger(census: true)" if Allocators.running.live_in_census?
         "this allocator (#{Allocators.bound_name}) does not measure live bytes"
       end
 

@@ -21,13 +21,13 @@ module AllocStats
 
     class Guess
       # What only the library of one allocator exports.
-      SIGNS = {jemalloc: "mallctl", mimalloc: "mi_version", tcmalloc: "MallocExtension_ReleaseFreeMemory"}.freeze
+      SIGNS = Allocators.marks.slice(*Allocators.preloadable.map(&:id)).freeze
       WHY = {
         static: "exports what only this allocator has", preloaded: "LD_PRELOAD of the start names it", linked: "the program names it among the libraries it needs",
         libc: "no other allocator goes before it"
       }.tap { |why| why.default = "what was to be preloaded can no longer be read, and it is hardly there for nothing" }.freeze
-      LIBRARY = /\A(?:lib)?(jemalloc|mimalloc|tcmalloc)/
-      LIBC = {glibc: /\Alibc(?:-[\d.]+\.so|\.so\.6)\z/, musl: /\A(?:ld-musl|libc\.musl)/}.freeze
+      LIBRARY = /\A(?:lib)?(#{SIGNS.keys.join("|")})/
+      LIBC = Allocators.of_libc.to_h { |allocator| [allocator.id, allocator.libc] }.freeze
 
       # Whoever is linked early goes before the C library: the program, and Ruby's library.
       PROGRAM = /\Alibruby/

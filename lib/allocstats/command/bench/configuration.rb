@@ -7,7 +7,8 @@ module AllocStats
       # `allocstats exec` sets, but on top of an environment that says nothing of allocators, so that all begin alike.
       class Configuration
         # What says something to an allocator, or to allocstats about one.
-        FOREIGN = /\A(LD_PRELOAD|MALLOC_\w+|_RJEM_\w+|GLIBC_TUNABLES|MIMALLOC_\w+|TCMALLOC_\w+|ALLOCSTATS_(ALLOCATOR|PROFILE)|(JE|MI)MALLOC_ENABLED)\z/
+        FOREIGN = Regexp.union(*Allocators.map(&:steering), *Launch::Choice::SWITCHES.keys.map { |switch| /\A#{switch}\z/ },
+          /\A(?:LD_PRELOAD|ALLOCSTATS_(?:ALLOCATOR|PROFILE))\z/)
         STOCK = "none"
 
         # Each allocator with each profile; all of one allocator one after the other.
