@@ -15,7 +15,7 @@ module AllocStats
     Fault = Struct.new(:versions, :fault, :fixed, :source, :severity, :condition, :asked, :remedy, keyword_init: true) do
       # @param version [String, nil]
       def of?(version)
-        version && Gem::Version.correct?(version) ? Gem::Requirement.new(*versions).satisfied_by?(Gem::Version.new(version)) : false
+        (version && Gem::Version.correct?(version)) ? Gem::Requirement.new(*versions).satisfied_by?(Gem::Version.new(version)) : false
       end
     end
   end
