@@ -10,7 +10,7 @@
 /* Two versions of this library can serve one server while it is restarted worker by worker. */
 struct page_shape {
 	uint64_t magic;
-	uint32_t version, slots, slot_bytes, report_bytes, figures, request_bytes;
+	uint32_t version, slots, slot_bytes, report_bytes, figures, request_bytes, reply_bytes;
 };
 
 struct page_head {
@@ -32,11 +32,13 @@ struct slot {
 
 struct page_memory {
 	struct page_head head;
-	_Atomic process_identity requester; /* who has a request under way */
-	_Atomic uint32_t request_number;    /* of the newest complete one */
-	_Atomic uint32_t request_sequence;  /* odd while it is written */
-	_Atomic uint32_t answers;           /* how many were written */
+	_Atomic uint64_t lease;            /* of the request under way: until when, and whose (page_request.c) */
+	_Atomic uint32_t request_number;   /* of the newest complete one */
+	_Atomic uint32_t request_sequence; /* odd while it is written */
+	_Atomic uint32_t reply_sequence;
+	_Atomic uint32_t answers; /* how many were written */
 	struct page_request request;
+	struct page_reply reply;
 	struct slot_owner owners[SHARED_PAGE_SLOTS];
 	struct slot slots[SHARED_PAGE_SLOTS];
 };
