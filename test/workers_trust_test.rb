@@ -148,4 +148,58 @@ class WorkersTrustTest < Minitest::Test
     RUBY
     assert_equal before, after
   end
+
+  # A sibling that has gone mad: it writes anything anywhere into the page, the way it is laid out and not.
+  NOISE = <<~RUBY
+    def make_noise(seed)
+      path = Dir.glob("/proc/\#{Process.ppid}/fd/*").find { |name| (File.readlink(name) rescue "").start_with?("/memfd:allocstats") }
+      page = File.open(path, "r+b")
+      random = Random.new(seed)
+      odd = [0, 1, 2**64 - 1, 2**63, 2**32 - 1, 2**31, 50, 3600].map { |number| [number].pack("Q") } +
+        [Float::NAN, -Float::INFINITY, 1e308, -1.0].map { |number| [number].pack("D") } + ["[]\\0", "{}\\0\\0", "\\xff" * 8, "<script>"]
+      places = [0...256, 0...20_000, 20_000...80_000, 0...page.size] # the head; requests, replies and owners; the first slots
+      loop do
+        place = random.rand(places.sample(random: random))
+        case random.rand(4)
+        when 0 then page.pwrite(random.bytes(random.rand(1..400)), [place, page.size - 400].min)
+        when 1 then page.pwrite("\\0" * 64, [place, page.size - 400].min)
+        else page.pwrite(odd.sample(random: random), [place - place % 8, page.size - 400].min)
+        end
+      end
+    end
+  RUBY
+
+  def test_a_page_full_of_noise
+    seed = Random.new_seed % 1_000_000
+    result = ChildProcess.ruby(<<~RUBY, timeout: 120)
+      require "json"
+      #{NOISE}
+      AllocStats.start(interval: 0.05)
+      2.times { fork { AllocStats.start; sleep } }
+      sleep 0.01 until AllocStats.workers.size == 3
+      noise = fork { AllocStats.stop; make_noise(#{seed}) }
+      endpoint = AllocStats::Rack::Endpoint.new(environment: "development", cache_seconds: 0)
+      env = {"REQUEST_METHOD" => "GET", "REMOTE_ADDR" => "127.0.0.1", "HTTP_HOST" => "localhost", "SCRIPT_NAME" => "", "rack.input" => nil}
+      longest = 0
+      rounds = 0
+      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + Float(ENV.fetch("SECONDS", 6))
+      while (begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)) < deadline
+        AllocStats::SharedPage.rows.each { |row| AllocStats::SharedPage.history(row[:slot], row[:identity]) }
+        AllocStats::SharedPage.pending
+        JSON.generate(AllocStats.workers.to_h)
+        JSON.generate(AllocStats.history.to_h)
+        AllocStats::Formats::Prometheus.generate(AllocStats.metrics)
+        JSON.generate(AllocStats.health.to_h)
+        ["/", "/workers.json"].each { |path| (status = endpoint.call({**env, "PATH_INFO" => path})[0]) == 200 or raise "\#{path}: \#{status}" } if rounds % 5 == 0
+        AllocStats.workers.purge(timeout: 0).to_h
+        longest = [longest, Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun].max
+        rounds += 1
+      end
+      Process.kill(:KILL, noise)
+      [rounds, longest, AllocStats.started?]
+    RUBY
+    assert_operator result.value[0], :>, 3
+    assert result.value[2], "the sampler goes on; seed #{seed}: #{result.stderr}"
+    assert_empty result.stderr, "seed #{seed}"
+  end
 end

@@ -26,6 +26,9 @@ module AllocStats
     # PSS, USS and swap cost milliseconds, so they are read this seldom at most.
     SLOW_INTERVAL = 60
 
+    # And this seldom where a child was forked meanwhile, with which all pages are shared now.
+    SHARED_INTERVAL = 10
+
     # A forked child shows itself when it has lived this long: those that only pass on to something else never do.
     SETTLING = 0.5
 
@@ -93,6 +96,7 @@ module AllocStats
     end
 
     AfterFork.child { resume }
+    AfterFork.parent { @sampler&.shared_with_a_child }
 
     @count = 0
 
@@ -156,6 +160,11 @@ module AllocStats
       end
       SharedPage.ring
       true
+    end
+
+    # What was this process's alone is so no more, and what was read of that is not true any more.
+    def shared_with_a_child
+      @slow_at = [@slow_at, @slow_read_at + SHARED_INTERVAL].min if @slow_at && @slow_read_at
     end
 
     private
@@ -239,7 +248,8 @@ module AllocStats
 
     def tick_slowly
       return if @slow_at && Clock.now < @slow_at
-      @slow_at = Clock.now + [SLOW_INTERVAL, @interval].max
+      @slow_read_at = Clock.now
+      @slow_at = @slow_read_at + [SLOW_INTERVAL, @interval].max
       SharedPage.tick_slowly
     end
 

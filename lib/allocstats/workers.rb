@@ -49,7 +49,7 @@ module AllocStats
       @shared = shared
       @workers = choose(workers).sort_by { |worker| [worker.index, worker.pid] }.freeze
       rest = (workers - @workers).select(&:alive?)
-      @masters = (workers.any? { |worker| worker.pid == master&.pid } ? rest : [*master, *rest]).freeze
+      @masters = [*(master unless workers.any? { |worker| worker.pid == master&.pid }), *rest].freeze
       freeze
     end
 

@@ -14,6 +14,9 @@
 /* What the sampler takes for an interval, in milliseconds; and how far clocks of one machine may be apart. */
 enum { SHORTEST_INTERVAL = 50, LONGEST_INTERVAL = 3600 * 1000, MOMENT_MS = 1000 };
 
+/* With writers that do not come to an end, for all rows together. */
+enum { PATIENCE_MS = 20 };
+
 /* No request takes so long. */
 static const double longest_seconds = 1e6;
 
@@ -110,10 +113,11 @@ static VALUE page_rows(VALUE self) {
 	VALUE rows = rb_ary_new();
 	struct worker_report report;
 	process_identity owner;
+	uint64_t until = history_now() + PATIENCE_MS;
 	for (unsigned number = 0; number < SHARED_PAGE_SLOTS; number++) {
 		owner = shared_page_owner(&process_page, number);
 		if (!owner) continue;
-		bool read = shared_page_read(&process_page, number, &owner, &report, NULL);
+		bool read = shared_page_read_until(&process_page, number, &owner, &report, NULL, until);
 		if (owner) rb_ary_push(rows, row_of((int)number, owner, read ? &report : NULL));
 	}
 	return rows;

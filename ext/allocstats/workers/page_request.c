@@ -1,7 +1,6 @@
 #include "workers/page_request.h"
 #include "workers/shared_page_layout.h"
 
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,20 +63,6 @@ void page_request_end(struct shared_page *page, uint64_t lease) {
 	if (page->memory && lease) atomic_compare_exchange_strong(&page->memory->lease, &lease, 0);
 }
 
-/* Copies what another process may be writing; false where it does not come to rest. */
-static bool read_settled(const _Atomic uint32_t *sequence, void *out, const void *from, size_t bytes) {
-	for (int tries = 0; tries < PAGE_READ_TRIES; tries++) {
-		uint32_t before = atomic_load_explicit(sequence, memory_order_acquire);
-		if (!(before & 1)) {
-			memcpy(out, from, bytes);
-			atomic_thread_fence(memory_order_acquire);
-			if (atomic_load_explicit(sequence, memory_order_relaxed) == before) return true;
-		}
-		sched_yield();
-	}
-	return false;
-}
-
 static bool may_ask(process_identity asker) {
 	uid_t user;
 	return process_user(process_number(asker), &user) && (user == geteuid() || user == 0);
@@ -85,7 +70,9 @@ static bool may_ask(process_identity asker) {
 
 bool page_request_read(const struct shared_page *page, process_identity self, struct page_request *out) {
 	const struct page_memory *memory = page->memory;
-	if (!memory || !read_settled(&memory->request_sequence, out, &memory->request, sizeof *out)) return false;
+	if (!memory || !read_settled(&memory->request_sequence, out, &memory->request, sizeof *out,
+			       history_now() + PAGE_READ_MS))
+		return false;
 	out->text[PAGE_REQUEST_TEXT - 1] = '\0';
 	uint64_t now = history_now();
 	return out->number != 0 && out->number == atomic_load(&memory->request_number) && out->at <= now &&
@@ -121,6 +108,7 @@ void page_reply_write(struct shared_page *page, uint32_t number, const char *tex
 
 bool page_reply_read(const struct shared_page *page, uint32_t number, struct page_reply *out) {
 	const struct page_memory *memory = page->memory;
-	return memory && read_settled(&memory->reply_sequence, out, &memory->reply, sizeof *out) &&
+	return memory &&
+	       read_settled(&memory->reply_sequence, out, &memory->reply, sizeof *out, history_now() + PAGE_READ_MS) &&
 	       out->number == number && number != 0 && out->length <= PAGE_REPLY_TEXT;
 }

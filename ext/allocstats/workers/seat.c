@@ -111,7 +111,7 @@ void seat_end(struct seat *seat) {
 }
 
 void seat_read(const struct seat *seat, struct worker_report *report, struct history *history) {
-	if (slot_read(seat->slot, report, history)) return;
+	if (slot_read(seat->slot, report, history, history_now() + PAGE_READ_MS)) return;
 	*report = (struct worker_report){.index = -1};
 	report->slow = (struct slow_figures){0, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
 	if (history) history_clear(history);

@@ -243,26 +243,41 @@ static void end_texts(struct worker_report *report) {
 	report->answer.reason[sizeof report->answer.reason - 1] = '\0';
 }
 
-bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history) {
-	for (int tries = 0; tries < PAGE_READ_TRIES; tries++) {
-		uint32_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+bool read_settled(const _Atomic uint32_t *sequence, void *out, const void *from, size_t bytes, uint64_t until) {
+	for (;; sched_yield()) {
+		uint32_t before = atomic_load_explicit(sequence, memory_order_acquire);
 		if (!(before & 1)) {
-			*report = slot->report;
-			if (history) *history = slot->history;
+			memcpy(out, from, bytes);
 			atomic_thread_fence(memory_order_acquire);
-			if (atomic_load_explicit(&slot->sequence, memory_order_relaxed) == before) {
-				end_texts(report);
-				return true;
-			}
+			if (atomic_load_explicit(sequence, memory_order_relaxed) == before) return true;
 		}
-		sched_yield();
+		if (history_now() >= until) return false;
 	}
-	return false;
+}
+
+/* The report and the history of one moment, which lie one after the other. */
+bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history, uint64_t until) {
+	for (;;) {
+		uint32_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+		bool read =
+			read_settled(&slot->sequence, report, &slot->report, sizeof *report, until) &&
+			(!history || read_settled(&slot->sequence, history, &slot->history, sizeof *history, until));
+		if (!read) return false;
+		if (!history || atomic_load_explicit(&slot->sequence, memory_order_relaxed) == before) break;
+		if (history_now() >= until) return false;
+	}
+	end_texts(report);
+	return true;
 }
 
 bool shared_page_read(const struct shared_page *page, unsigned number, process_identity *owner,
 	struct worker_report *report, struct history *history) {
+	return shared_page_read_until(page, number, owner, report, history, history_now() + PAGE_READ_MS);
+}
+
+bool shared_page_read_until(const struct shared_page *page, unsigned number, process_identity *owner,
+	struct worker_report *report, struct history *history, uint64_t until) {
 	*owner = shared_page_owner(page, number);
-	return *owner && slot_read(&page->memory->slots[number], report, history) && report->of == *owner &&
+	return *owner && slot_read(&page->memory->slots[number], report, history, until) && report->of == *owner &&
 	       shared_page_owner(page, number) == *owner;
 }

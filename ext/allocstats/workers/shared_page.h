@@ -53,4 +53,8 @@ process_identity shared_page_owner(const struct shared_page *page, unsigned numb
 bool shared_page_read(const struct shared_page *page, unsigned number, process_identity *owner,
 	struct worker_report *report, struct history *history);
 
+/* The same, with patience until the clock (history_now) says so: for reading many. */
+bool shared_page_read_until(const struct shared_page *page, unsigned number, process_identity *owner,
+	struct worker_report *report, struct history *history, uint64_t until);
+
 #endif

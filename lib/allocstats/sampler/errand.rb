@@ -53,7 +53,8 @@ module AllocStats
       end
 
       def tune(profile:, options:)
-        raise InvalidValue, "a profile is a name, and options are names with values" unless (profile.nil? || profile.is_a?(String)) && options.is_a?(Hash)
+        raise InvalidValue, "a profile is a name" unless profile.nil? || profile.is_a?(String)
+        raise InvalidValue, "options are names with values" unless options.is_a?(Hash)
         outcome_of(AllocStats.tune(profile&.to_sym, **options))
       end
 

@@ -3,9 +3,9 @@
 module AllocStats
   class Workers
     # The process that all workers come from, where it runs no sampler: it says nothing of itself, so it is the kernel that
-    # is asked, which walks its page tables for it. Each process asks once a minute at most.
+    # is asked, which walks its page tables for it. Each process asks this seldom at most.
     module Master
-      SECONDS = 60
+      SECONDS = 10
 
       module_function
 
