@@ -37,16 +37,20 @@ module AllocStats
     FIRST_LOOK = 0.05
     PATIENCE = 60
 
+    # How often it is begun anew where others start and stop it at the same time.
+    ATTEMPTS = 5
+
     class << self
       # @param interval [Numeric, nil] nil for what it was started with before, or else INTERVAL
       # @return [Boolean]
       def start(interval: nil)
         wanted(interval)
-        return true if started? && @sampler.go_on(@interval)
-        SharedPage.leave_seat
-        @sampler = new(@interval)
-        @sampler.connect
-        @sampler.start
+        ATTEMPTS.times do
+          return true if started? && @sampler.go_on(@interval)
+          return begin_anew
+        rescue NotStarted
+          # Somebody else stopped, killed or started it at this very moment.
+        end
         started?
       end
 
@@ -83,6 +87,14 @@ module AllocStats
       end
 
       private
+
+      def begin_anew
+        SharedPage.leave_seat
+        @sampler = sampler = new(@interval)
+        sampler.connect
+        sampler.start
+        started?
+      end
 
       def wanted(interval)
         interval = @interval || INTERVAL if interval.nil?
@@ -204,6 +216,7 @@ module AllocStats
           ticked = [ticked + @interval, Clock.now - @interval].max # without a drift, and without catching up
         end
         tick_slowly
+        AllocStats.safe_point
         SharedPage.wait(bell, ticked + @interval - Clock.now)
       end
     end

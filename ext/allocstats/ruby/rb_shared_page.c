@@ -29,7 +29,7 @@ bool process_is_seated(void) {
 
 void demand_seat(void) {
 	if (!process_is_seated())
-		rb_raise(error_base, "the sampler does not run in this process; AllocStats.start starts it");
+		rb_raise(error_not_started, "the sampler does not run in this process; AllocStats.start starts it");
 }
 
 static process_identity identity_of(VALUE pid) {
@@ -272,9 +272,7 @@ static VALUE page_bell(VALUE self) {
 }
 
 /*
- * wait(bell, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread. A
- * thread in here holds no lock of the allocator, and goes on with the GVL only: a purge may have it give back what is
- * kept for it. waits_in_ruby (rb_purge.c) knows that by the name of this method, "wait", which is in its list.
+ * wait(bell, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread.
  */
 static VALUE page_wait(VALUE self, VALUE bell, VALUE seconds) {
 	demand_seat();
