@@ -154,6 +154,53 @@ class SamplerTest < Minitest::Test
     end
   end
 
+  # At a moment of each call that is not the same twice, by raise, kill and Timeout: afterwards one sampler runs, and stops.
+  def test_whatever_interrupts_it
+    raised, threads, seats, started, stopped, left = child(<<~RUBY, timeout: 120)
+      require "timeout"
+      random = Random.new(42)
+      raised = 0
+      interrupt = lambda do |i, &work|
+        thread = Thread.new { work.call }
+        thread.report_on_exception = false
+        sleep random.rand * 0.003
+        (i % 2 == 0) ? thread.kill : thread.raise(Interrupt)
+        thread.join
+      rescue Interrupt, Timeout::Error
+        raised += 1
+      end
+      150.times do |i|
+        interrupt.call(i) { AllocStats.start(interval: [0.05, 60].sample(random: random)) }
+        interrupt.call(i + 1) { AllocStats.start } if i % 3 == 0
+        interrupt.call(i) { Timeout.timeout(random.rand * 0.002) { AllocStats.stop } } if i % 2 == 0
+        Thread.list.each { |thread| thread.raise(Interrupt) if thread.name == "allocstats" } if i % 7 == 0
+        Thread.list.each { |thread| thread.kill if thread.name == "allocstats" } if i % 11 == 0
+        Process.wait(fork { AllocStats.start; exit!(AllocStats.started? ? 0 : 1) }) if i % 25 == 0
+      end
+      AllocStats.start(interval: 0.05)
+      size = AllocStats.history.size
+      eventually { AllocStats.history.size > size + 2 }
+      eventually { Thread.list.count { |thread| thread.name == "allocstats" } == 1 }
+      threads = Thread.list.count { |thread| thread.name == "allocstats" }
+      seats = AllocStats::SharedPage.rows.count { |row| row[:pid] == $$ }
+      [raised, threads, seats, AllocStats.started?, AllocStats.stop, AllocStats::SharedPage.rows.count { |row| row[:pid] == $$ }]
+    RUBY
+    assert_operator raised, :>, 0
+    assert_equal [1, 1, true, true, 0], [threads, seats, started, stopped, left]
+  end
+
+  def test_an_end_from_elsewhere_is_told
+    result = ChildProcess.ruby(<<~RUBY)
+      #{HELP}
+      AllocStats.start(interval: 0.05)
+      Thread.list.find { |thread| thread.name == "allocstats" }.raise(Interrupt, "for the test")
+      ended = eventually { !AllocStats.started? }
+      [ended, AllocStats.start, AllocStats.history.size > 0]
+    RUBY
+    assert_equal [true, true, true], result.value
+    assert_equal "allocstats: the sampler has ended: Interrupt: for the test\n", result.stderr
+  end
+
   def test_an_error_ends_it_and_is_told_once
     result = ChildProcess.ruby(<<~RUBY)
       #{HELP}
@@ -188,9 +235,12 @@ class SamplerTest < Minitest::Test
       AllocStats.start(interval: 3600)
       eventually { Thread.list.find { |thread| thread.name == "allocstats" }.status == "sleep" && AllocStats::SharedPage.own_row[:figures][:pss] }
       sleep 0.1
-      AllocStats.purge.threads
+      given = 0
+      safe_point = AllocStats.method(:safe_point)
+      AllocStats.define_singleton_method(:safe_point) { safe_point.call.tap { |gave| given += 1 if gave && Thread.current.name == "allocstats" } }
+      [AllocStats.purge.threads, eventually { given == 1 }]
     RUBY
-    assert_equal({purged: 1}, threads)
+    assert_equal [{asked: 1}, true], threads
   end
 
   def test_what_it_keeps_is_the_private_heaps_or_shared

@@ -32,6 +32,35 @@ class WorkersServersTest < Minitest::Test
     end
   end
 
+  # All start at once, and each looks for the page of the others.
+  def test_a_puma_of_many_that_were_not_preloaded
+    PumaServer.run(rackup: WorkersApp.rackup, workers: 8, threads: 1, config: "preload_app! false") do |server|
+      workers = workers(server, 8)
+      assert_equal (0..7).to_a, workers.map { |worker| worker[:index] }
+      assert_equal 1, below(server.pid).map { |pid| page_of(pid) }.uniq.size, "one page for all"
+    end
+  end
+
+  # The master belongs to what they take together, whether it runs a sampler or not; with what each one's figures are of.
+  {"with_a_sampler" => ["AllocStats.start(interval: 0.2)", ""], "without_one" => ["", "plugin :allocstats"]}.each do |name, (start, config)|
+    define_method("test_the_family_of_a_master_#{name}") do
+      load = "KEPT = Array.new(40) { 'x' * 1_000_000 }\n"
+      PumaServer.run(rackup: load + WorkersApp.rackup(start), workers: 2, threads: 1, config: config) do |server|
+        workers(server, 2)
+        pss = -> { [server.pid, *below(server.pid)].sum { |pid| File.read("/proc/#{pid}/smaps_rollup")[/^Pss:\s+(\d+)/, 1].to_i * 1024 } }
+        answer = ask(server, seconds: 40) { |one| (pss.call - one[:total][:pss]).abs < pss.call / 10 }
+        assert_equal [server.pid], answer[:masters].map { |master| master[:pid] }
+        assert_operator answer[:workers_total][:pss], :<, answer[:total][:pss]
+        [*answer[:workers], *answer[:masters]].each do |one|
+          assert_operator one[:age], :>=, 0
+          assert_operator one[:slow_age], :>=, 0
+          assert_operator one[:slow_age], :<, 60
+        end
+        assert_equal name == "without_one", answer[:masters][0][:figures][:live].nil? && answer[:masters][0][:counters][:samples].to_i.zero?
+      end
+    end
+  end
+
   def test_a_single_puma
     ["AllocStats.start", ""].zip(["", "plugin :allocstats"]) do |start, config|
       PumaServer.run(rackup: WorkersApp.rackup(start), config: config) do |server|
@@ -114,7 +143,8 @@ class WorkersServersTest < Minitest::Test
         workers = workers(server, 2)
         assert_equal [entry.name.to_s], workers.map { |worker| worker[:allocator] }.uniq
         answer = ask(server) { |one| one[:total].values.all? }
-        assert_equal answer[:workers].sum { |worker| worker[:figures][:live] }, answer[:total][:live]
+        assert_equal answer[:workers].sum { |worker| worker[:figures][:live] }, answer[:workers_total][:live]
+        assert_equal answer[:workers_total][:live] + answer[:masters].sum { |master| master[:figures][:live] }, answer[:total][:live]
         ask(server, "/garbage")
         assert_answers_of_all workers, ask(server, "/purge")[:answers]
         tuned = ask(server, "/tune")
@@ -139,6 +169,10 @@ class WorkersServersTest < Minitest::Test
       assert_operator uss, :<=, pss
       assert_operator pss, :<, rss
     end
+  end
+
+  def page_of(pid)
+    Dir.glob("/proc/#{pid}/fd/*").filter_map { |path| File.stat(path).ino if File.readlink(path).start_with?("/memfd:allocstats") }.first
   end
 
   def kill_and_see_replaced(server, workers)

@@ -123,15 +123,19 @@ class WorkersTest < Minitest::Test
         answers.map { |answer| [pids.index(answer[:pid]), answer[:outcome], answer[:reason], answer[:released]] }
       end
     RUBY
-    assert_includes answers, [0, "no_answer", "it has not answered in time", nil]
+    assert_includes answers, [0, "no_answer", "it is stopped, by a signal or a debugger", nil]
     assert_equal 1, answers.count { |_, outcome| outcome == "no_answer" }
   end
 
+  # What holds Ruby's lock in C code, as some extension might: its sampler cannot run.
+  HOLD = %(require "fiddle"; HOLD = Fiddle::Function.new(Fiddle.dlopen(nil)["sleep"], [Fiddle::TYPE_INT], Fiddle::TYPE_INT, need_gvl: true)\n)
+
   def test_one_that_is_killed_meanwhile_is_not_waited_for
     seconds, answers = child(<<~RUBY)
-      family(2) do |pids|
-        Process.kill(:STOP, pids[0])
-        killer = Thread.new { sleep 0.3; Process.kill(:KILL, pids[0]) }
+      #{HOLD}
+      family(2, in_each: -> { Thread.new { HOLD.call(60) } }) do |pids|
+        sleep 0.3
+        killer = Thread.new { sleep 0.3; pids.each { |pid| Process.kill(:KILL, pid) } }
         begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
         answers = AllocStats.workers.purge(timeout: 50).answers
         killer.join
@@ -140,6 +144,164 @@ class WorkersTest < Minitest::Test
     RUBY
     assert_operator seconds, :<, 40
     assert_includes answers, "it has ended"
+  end
+
+  def test_a_stopped_worker_holds_nobody_up
+    seconds, reasons, complete, after = child(<<~RUBY)
+      family(2) do |pids|
+        Process.kill(:STOP, pids[0])
+        sleep 0.01 until AllocStats.workers.any?(&:stopped?)
+        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        purge = AllocStats.workers.purge(timeout: 50)
+        seconds = Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun
+        Process.kill(:CONT, pids[0])
+        sleep 0.01 while AllocStats.workers.any?(&:stopped?)
+        [seconds, purge.answers.map { |answer| answer[:reason] }, purge.complete?, AllocStats.workers.purge(timeout: 20).complete?]
+      end
+    RUBY
+    assert_operator seconds, :<, 10
+    assert_includes reasons, "it is stopped, by a signal or a debugger"
+    assert_equal [false, true], [complete, after]
+  end
+
+  def test_one_whose_sampler_cannot_run_is_waited_for_a_moment_only
+    seconds, reasons = child(<<~RUBY)
+      #{HOLD}
+      family(1, in_each: -> { Thread.new { HOLD.call(60) } }) do |pids|
+        sleep 0.3
+        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        reasons = AllocStats.workers.purge.answers.map { |answer| answer[:reason] }
+        [Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun, reasons]
+      end
+    RUBY
+    assert_operator seconds, :<, 9
+    assert_includes reasons, "it has not answered in time"
+  end
+
+  def test_one_that_has_begun_is_told_from_one_that_has_not
+    reasons = child(<<~RUBY)
+      family(1, in_each: -> { AllocStats.define_singleton_method(:purge) { |**| sleep } }) do |pids|
+        AllocStats.workers.purge(timeout: 1).answers.map { |answer| answer[:reason] }
+      end
+    RUBY
+    assert_includes reasons, "it has begun, and was not done in time"
+  end
+
+  def test_one_whose_sampler_was_stopped_is_not_waited_for
+    seconds, reasons = child(<<~RUBY)
+      family(1, in_each: -> { trap(:USR1) { Thread.new { AllocStats.stop } } }) do |pids|
+        workers = AllocStats.workers
+        Process.kill(:USR1, pids[0])
+        sleep 0.01 until AllocStats::SharedPage.rows.size == 1
+        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        reasons = workers.purge(timeout: 50).answers.map { |answer| answer[:reason] }
+        [Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun, reasons]
+      end
+    RUBY
+    assert_operator seconds, :<, 10
+    assert_includes reasons, "its sampler has ended"
+  end
+
+  def test_one_alone_is_asked
+    answers, counts, by_pid, own, unknown, tuned = child(<<~RUBY)
+      family(2) do |pids|
+        index = AllocStats.workers.find { |worker| worker.pid == pids[1] }.index
+        answers = AllocStats.workers.purge(only: index, timeout: 20).answers
+        by_pid = AllocStats.workers.purge(only: pids[0], timeout: 20).answers
+        counts = -> { [*pids, $$].map { |pid| AllocStats.workers.fetch(pid).counters[:purges] } }
+        sleep 0.05 until counts.call == [1, 1, 0] || (deadline ||= Time.now + 10) < Time.now
+        own = AllocStats.workers.purge(only: $$).answers.map { |answer| answer[:pid] == $$ }
+        unknown = begin
+          AllocStats.workers.purge(only: 4_194_304)
+        rescue AllocStats::UnknownName => error
+          error.message
+        end
+        tuned = AllocStats.workers.tune(trim_threshold: 1 << 20, only: pids[0], timeout: 20)
+        [answers.map { |answer| [pids.index(answer[:pid]), answer[:outcome] == "no_answer"] }, counts.call.first(2), by_pid.map { |answer| pids.index(answer[:pid]) },
+         own, unknown, [tuned.own, tuned.answers.size, tuned.complete?]]
+      end
+    RUBY
+    assert_equal [[1, false]], answers
+    assert_equal [1, 1], counts
+    assert_equal [0], by_pid
+    assert_equal [true], own
+    assert_match(/no worker is named 4194304; there are 0, 1, 2/, unknown)
+    assert_equal [nil, 1, true], tuned
+  end
+
+  def test_a_purge_that_nobody_waits_for
+    pending, settled, complete, again, reason = child(<<~RUBY)
+      family(2, in_each: -> { purge = AllocStats.method(:purge); AllocStats.define_singleton_method(:purge) { |**options| sleep 0.5; purge.call(**options) } }) do |pids|
+        begun = AllocStats.workers.begin_purge(timeout: 20)
+        first = begun.poll
+        other = AllocStats.workers.purge(timeout: 0).answers.map { |answer| answer[:reason] }
+        sleep 0.02 until (last = begun.poll).settled?
+        [first.answers.map { |answer| answer[:outcome] }.count("pending"), [first.settled?, last.settled?], [first.complete?, last.complete?],
+         AllocStats.workers.purge(timeout: 20).complete?, other]
+      end
+    RUBY
+    assert_equal 2, pending
+    assert_equal [false, true], settled
+    assert_equal [false, true], complete
+    assert again, "the page is free as soon as all have answered"
+    assert_includes reason, "another worker's request was under way"
+  end
+
+  def test_a_purge_that_nobody_asks_after_ends_by_itself
+    complete, seconds = child(<<~RUBY)
+      family(1) do |pids|
+        AllocStats.workers.begin_purge(timeout: 0.5)
+        begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        [AllocStats.workers.purge(timeout: 20).complete?, Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun]
+      end
+    RUBY
+    assert complete
+    assert_operator seconds, :<, 10
+  end
+
+  def test_the_ledger_of_another
+    rss, sum, theirs, error = child(<<~RUBY)
+      family(1, in_each: -> { $kept = "x" * 64_000_000 }) do |pids|
+        worker = AllocStats.workers.fetch(pids[0])
+        ledger = worker.ledger(timeout: 20)
+        rss = File.read("/proc/\#{pids[0]}/status")[/^VmRSS:\\s+(\\d+)/, 1].to_i * 1024
+        Process.kill(:STOP, pids[0])
+        error = begin
+          worker.ledger
+        rescue AllocStats::Workers::NoAnswer => error
+          error.message
+        end
+        [ledger.rss, ledger.layers.sum { |layer| layer.bytes.to_i }, rss, error]
+      end
+    RUBY
+    assert_in_delta theirs, rss, 8_000_000
+    assert_equal rss, sum
+    assert_match(/gave no ledger: it is stopped/, error)
+    assert_equal AllocStats.ledger.layers.map(&:name), AllocStats.workers.own.ledger.layers.map(&:name)
+  end
+
+  # What a request under way is interrupted by leaves the next one as free as before.
+  def test_requests_that_are_interrupted
+    complete, raised = child(<<~RUBY, timeout: 120)
+      family(1) do |pids|
+        raised = 0
+        random = Random.new(42)
+        60.times do |i|
+          thread = Thread.new do
+            AllocStats.workers.purge(timeout: 20)
+          rescue Interrupt, Timeout::Error
+            raised += 1
+          end
+          thread.report_on_exception = false
+          sleep random.rand * 0.004
+          (i % 3 == 0) ? thread.kill : thread.raise(Interrupt)
+          thread.join rescue raised += 1
+        end
+        [AllocStats.workers.purge(timeout: 20).complete?, raised]
+      end
+    RUBY
+    assert complete
+    assert_operator raised, :>, 0
   end
 
   def test_two_that_ask_at_once_are_both_answered
@@ -215,7 +377,7 @@ class WorkersTest < Minitest::Test
 
   def test_as_json
     hash = AllocStats.workers.to_h
-    assert_equal %i[shared workers total], hash.keys
+    assert_equal %i[shared workers masters total workers_total], hash.keys
     assert_equal Process.pid, hash[:workers][0][:pid]
     assert_equal hash, Marshal.load(Marshal.dump(hash))
     assert_match(/\A#<AllocStats::Workers #<AllocStats::Worker 0 pid #{Process.pid} rss=\d+ pss=\d+>>\z/, AllocStats.workers.inspect)

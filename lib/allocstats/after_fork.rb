@@ -9,11 +9,21 @@ module AllocStats
   # itself.
   module AfterFork
     @in_child = []
+    @in_parent = []
 
     class << self
       # Has the block called in every child that is forked from now on.
       def child(&block)
         @in_child << block
+      end
+
+      # The same in the parent, which has a child now.
+      def parent(&block)
+        @in_parent << block
+      end
+
+      def parted
+        @in_parent.each(&:call)
       end
 
       # In the child, once the fork is over.
@@ -24,7 +34,7 @@ module AllocStats
     end
 
     def _fork
-      super.tap { |pid| AfterFork.renew if pid.zero? }
+      super.tap { |pid| pid.zero? ? AfterFork.renew : AfterFork.parted }
     end
 
     def daemon(...)

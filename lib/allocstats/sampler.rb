@@ -8,8 +8,13 @@ module AllocStats
   # of all of them. AllocStats.start and .stop are its switch.
   #
   # It sleeps without the GVL, on a word of memory that the processes share, so a request from another worker wakes it at
-  # once; a sample costs microseconds (bench/sampler). It never keeps the process from ending. When something in it fails
-  # it says so once, on stderr, and ends; the application goes on.
+  # once; a sample costs microseconds (bench/sampler). It never keeps the process from ending. When something in it fails,
+  # or somebody ends it, it says so once, on stderr, and ends; the application goes on, and AllocStats.start starts another
+  # one.
+  #
+  # Whatever interrupts one of these methods, the next start begins anew: which sampler is in charge is one variable, a
+  # thread that finds another one there ends, and its seat is left by the extension, whose hand nothing stays
+  # (SharedPage.keep_seat).
   class Sampler
     autoload :Errand, "allocstats/sampler/errand"
     autoload :Role, "allocstats/sampler/role"
@@ -21,6 +26,9 @@ module AllocStats
     # PSS, USS and swap cost milliseconds, so they are read this seldom at most.
     SLOW_INTERVAL = 60
 
+    # And this seldom where a child was forked meanwhile, with which all pages are shared now.
+    SHARED_INTERVAL = 10
+
     # A forked child shows itself when it has lived this long: those that only pass on to something else never do.
     SETTLING = 0.5
 
@@ -29,18 +37,20 @@ module AllocStats
     FIRST_LOOK = 0.05
     PATIENCE = 60
 
-    FAILURES = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
+    # How often it is begun anew where others start and stop it at the same time.
+    ATTEMPTS = 5
 
     class << self
       # @param interval [Numeric, nil] nil for what it was started with before, or else INTERVAL
       # @return [Boolean]
       def start(interval: nil)
         wanted(interval)
-        return true if started? && @sampler.go_on(@interval)
-        SharedPage.leave_seat
-        @sampler = new(@interval)
-        @sampler.connect
-        @sampler.start
+        ATTEMPTS.times do
+          return true if started? && @sampler.go_on(@interval)
+          return begin_anew
+        rescue NotStarted
+          # Somebody else stopped, killed or started it at this very moment.
+        end
         started?
       end
 
@@ -51,10 +61,12 @@ module AllocStats
         SharedPage.make
       end
 
+      # Children that are forked from now on have none either.
       def stop
-        sampler, @sampler, @interval = @sampler, nil, nil
-        return false unless sampler
+        @interval = nil
+        sampler = @sampler or return false
         sampler.stop
+        @sampler = nil if @sampler.equal?(sampler)
         true
       end
 
@@ -70,12 +82,19 @@ module AllocStats
         @sampler.start
       end
 
-      # At the end of its thread, unless another one sits there by now.
-      def leave_seat_of(sampler)
-        SharedPage.leave_seat if @sampler.nil? || @sampler.equal?(sampler)
+      def in_charge?(sampler)
+        @sampler.equal?(sampler)
       end
 
       private
+
+      def begin_anew
+        SharedPage.leave_seat
+        @sampler = sampler = new(@interval)
+        sampler.connect
+        sampler.start
+        started?
+      end
 
       def wanted(interval)
         interval = @interval || INTERVAL if interval.nil?
@@ -89,20 +108,26 @@ module AllocStats
     end
 
     AfterFork.child { resume }
+    AfterFork.parent { @sampler&.shared_with_a_child }
+
+    @count = 0
+
+    # Tells each one's seat from those of its predecessors.
+    def self.next_keeper
+      @count += 1
+    end
 
     # @param title [String, nil] in a forked child, the process's title at the fork
     def initialize(interval, title: nil)
       @interval = interval
       @title = title
       @pid = Process.pid
+      @keeper = Sampler.next_keeper
       @slow_at = nil
     end
 
     def start
-      @thread = Thread.new do
-        @begun = true
-        run
-      end
+      @thread = Thread.new { SharedPage.keep_seat(@keeper) { begin_running } }
       @thread.name = "allocstats"
       @thread.report_on_exception = false
       @thread.thread_variable_set(:fork_safe, true) # Puma warns of threads before a fork that are not
@@ -128,7 +153,8 @@ module AllocStats
       master = role&.master
       master ? SharedPage.find(master) : SharedPage.make
       @answered = SharedPage.newest_request
-      SharedPage.take_seat(role&.index)
+      SharedPage.take_seat(role&.index, @keeper)
+      tell_of_a_page_apart if master && !SharedPage.open_to_siblings?
       describe
       SharedPage.name_seat(role&.index, role&.name)
       SharedPage.tick
@@ -148,6 +174,11 @@ module AllocStats
       true
     end
 
+    # What was this process's alone is so no more, and what was read of that is not true any more.
+    def shared_with_a_child
+      @slow_at = [@slow_at, @slow_read_at + SHARED_INTERVAL].min if @slow_at && @slow_read_at
+    end
+
     private
 
     # A server may fork at once, and mimalloc 3 has no hook at forks: a lock of its own that a thread which just begins
@@ -164,11 +195,20 @@ module AllocStats
       SharedPage.describe(@interval, allocator.name.to_s, allocator.version, allocator.verdict.to_s)
     end
 
+    # What ends it by an exception is told, whatever it is. Being killed is no exception: so does Ruby when a process ends.
+    def begin_running
+      @begun = true
+      run
+    rescue Exception => error # rubocop:disable Lint/RescueException
+      tell(error)
+      raise if error.is_a?(SystemExit) # as any thread's, the process's
+    end
+
     def run
       settle or return
       connect unless SharedPage.seated?
       ticked = Clock.now
-      loop do
+      while Sampler.in_charge?(self)
         bell = SharedPage.bell
         answer_requests
         if Clock.now >= ticked + @interval
@@ -176,16 +216,17 @@ module AllocStats
           ticked = [ticked + @interval, Clock.now - @interval].max # without a drift, and without catching up
         end
         tick_slowly
+        AllocStats.safe_point
         SharedPage.wait(bell, ticked + @interval - Clock.now)
       end
-    rescue *FAILURES => error
-      tell(error)
-    ensure
-      Sampler.leave_seat_of(self) if @pid == Process.pid
     end
 
     def tell(error)
       warn("allocstats: the sampler has ended: #{error.class}: #{error.message}")
+    end
+
+    def tell_of_a_page_apart
+      warn("allocstats: no memory to share can be made here (a limit of files or descriptors, or a sandbox, forbids it): this worker sees itself alone")
     end
 
     # In a child: waits until it is something of its own. Whether it is.
@@ -220,16 +261,21 @@ module AllocStats
 
     def tick_slowly
       return if @slow_at && Clock.now < @slow_at
-      @slow_at = Clock.now + [SLOW_INTERVAL, @interval].max
+      @slow_read_at = Clock.now
+      @slow_at = @slow_read_at + [SLOW_INTERVAL, @interval].max
       SharedPage.tick_slowly
     end
 
     # What was asked of all workers since the last time, unless by this one, which sees to itself.
     def answer_requests
-      return if @answered == SharedPage.newest_request
+      newest = SharedPage.newest_request
+      return if @answered == newest
+      @answered = newest
       number, kind, text, own = SharedPage.pending
+      return if own || number.nil?
       @answered = number
-      SharedPage.answer(number, *Errand.run(kind, text)) unless own || number.nil?
+      SharedPage.take_up(number)
+      SharedPage.answer(number, *Errand.run(kind, text, number))
     end
   end
 end

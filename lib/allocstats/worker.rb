@@ -8,7 +8,9 @@ module AllocStats
   # - `pid` (Integer), `role` (String or nil) "worker" and the like, as the server titles its processes (Sampler::Role)
   # - `self?` whether it is the process that asks; then the figures are of this moment, not of its last report
   # - `alive?` whether that very process still runs
+  # - `stopped?` whether it is held by a signal (SIGSTOP) or a debugger, and so answers nobody
   # - `reported_at` (Time or nil), `age` (seconds since then, or nil), `interval` (seconds between two reports)
+  # - `slow_age` (seconds, or nil) since :pss, :uss and :swap were read
   # - `allocator`, `version`, `verdict` (String or nil) as in Allocator
   # - `figures` (Hash) those of a Sample by name, and :live, :kept, :pss, :uss, :swap, which are read once a minute:
   #   Integer or nil
@@ -28,7 +30,8 @@ module AllocStats
       row = row.merge(identification) unless row[:allocator]
       sample = AllocStats.sample
       figures = row[:figures]&.slice(:pss, :uss, :swap) || (slow ? SharedPage.slow_figures : {pss: nil, uss: nil, swap: nil})
-      new(row.merge(figures: {**sample.to_h, live: sample.live, kept: sample.kept, **figures}), own: true)
+      slow_at = row.fetch(:slow_at) { slow ? Time.now.to_f : nil }
+      new(row.merge(slow_at: slow_at, figures: {**sample.to_h, live: sample.live, kept: sample.kept, **figures}), own: true)
     ensure
       sample&.close
     end
@@ -52,6 +55,7 @@ module AllocStats
       @pid = row[:pid]
       @role = row[:role]
       @alive = row[:alive]
+      @stopped = row[:stopped] || false
       @reported_at = row[:reported_at] && Time.at(row[:reported_at])
       @interval = row[:interval]
       @allocator, @version, @verdict = row.values_at(:allocator, :version, :verdict)
@@ -73,9 +77,16 @@ module AllocStats
 
     def alive? = @alive
 
+    def stopped? = @stopped
+
     # Seconds since the last report, when this was read.
     def age
       @own ? 0.0 : reported_at && [@read_at - reported_at, 0.0].max
+    end
+
+    # Seconds since its :pss, :uss and :swap were read; nil where they were not.
+    def slow_age
+      @row[:slow_at] && [@read_at - Time.at(@row[:slow_at]), 0.0].max
     end
 
     # Whether it should have reported since; a dead one is stale.
@@ -96,14 +107,22 @@ module AllocStats
       History.new(SharedPage.history(@row[:slot], @row[:identity]), interval: interval)
     end
 
+    # Where its resident memory is. Another process makes it for itself and hands it over, which takes it milliseconds.
+    # @param timeout [Numeric] seconds to wait for it
+    # @return [Ledger]
+    # @raise [Workers::NoAnswer]
+    def ledger(timeout: Workers::Request::SECONDS)
+      @own ? AllocStats.ledger : Workers::Ledger.of(self, timeout: timeout)
+    end
+
     # By how much it grows, over the last hour; see History#growth. Reads its history: about a millisecond.
     # @return [Float, nil] bytes an hour
     def growth = history.growth
 
     def to_h
       {
-        index: index, pid: pid, role: role, self: self?, alive: alive?, stale: stale?, reported_at: reported_at&.to_f,
-        age: age, interval: interval, allocator: allocator, version: version, verdict: verdict, growth: growth,
+        index: index, pid: pid, role: role, self: self?, alive: alive?, stale: stale?, stopped: stopped?,
+        reported_at: reported_at&.to_f, age: age, slow_age: slow_age, interval: interval, allocator: allocator, version: version, verdict: verdict, growth: growth,
         figures: figures, counters: counters
       }
     end

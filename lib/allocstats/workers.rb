@@ -5,8 +5,9 @@ module AllocStats
   # sampler (AllocStats.start), there is this process alone.
   #
   #   AllocStats.workers.map { |worker| [worker.index, worker.figures[:rss]] }
-  #   AllocStats.workers.total[:pss]    # what they take together
+  #   AllocStats.workers.total[:pss]    # what they take together, with the process that forked them
   #   AllocStats.workers.purge          # reaches all of them
+  #   AllocStats.workers.purge(only: 2) # reaches that one
   #
   # Under a server whose processes say in their title what they are (Puma, Unicorn, Pitchfork) the list has its workers;
   # elsewhere all processes that share a page by having been forked from each other. A worker that died stays in the list
@@ -14,9 +15,15 @@ module AllocStats
   class Workers
     include Enumerable
 
+    autoload :Ledger, "allocstats/workers/ledger"
+    autoload :Master, "allocstats/workers/master"
+    autoload :Pending, "allocstats/workers/pending"
     autoload :Purge, "allocstats/workers/purge"
     autoload :Request, "allocstats/workers/request"
     autoload :Tuning, "allocstats/workers/tuning"
+
+    # A worker that was asked has not answered, or not in a way that makes sense; the message says which.
+    class NoAnswer < Error; end
 
     # How long a dead worker is shown, in seconds after its last report.
     SHOWN_DEAD = 600
@@ -27,7 +34,7 @@ module AllocStats
       own = SharedPage.own_row
       return new([Worker.here(own, slow: slow)], shared: false) unless own && own[:slot]
       rows = SharedPage.rows.reject { |row| joining?(row) && row[:slot] != own[:slot] }
-      new(rows.map { |row| (row[:slot] == own[:slot]) ? Worker.here(own, slow: slow) : Worker.new(row) }, shared: true)
+      new(rows.map { |row| (row[:slot] == own[:slot]) ? Worker.here(own, slow: slow) : Worker.new(row) }, shared: true, master: Master.worker)
     end
 
     # Whether it has a seat, and has said nothing from there yet: it will in a moment, and is not one that stopped.
@@ -37,12 +44,19 @@ module AllocStats
 
     # @param workers [Array<Worker>]
     # @param shared [Boolean] whether they come from a shared page
-    def initialize(workers, shared:)
+    # @param master [Worker, nil] whom they come from, where it says nothing of itself
+    def initialize(workers, shared:, master: nil)
       @shared = shared
-      @all = workers
       @workers = choose(workers).sort_by { |worker| [worker.index, worker.pid] }.freeze
+      rest = (workers - @workers).select(&:alive?)
+      @masters = [*(master unless workers.any? { |worker| worker.pid == master&.pid }), *rest].freeze
       freeze
     end
+
+    # What belongs to the server and is no worker: the process that forked them, and a mold of theirs. One that runs no
+    # sampler is known by what the kernel tells of it: its figures but for :rss, :pss, :uss and :swap are nil.
+    # @return [Array<Worker>]
+    attr_reader :masters
 
     def each(&block)
       return to_enum(:each) { size } unless block
@@ -59,34 +73,53 @@ module AllocStats
     # @return [Worker, nil]
     def own = find(&:self?)
 
-    # What the living ones have together: {rss:, pss:, live:, kept:}, each nil where one of them does not know it. Pages
-    # that they share count once in each one's `rss`, so `pss` is what adds up.
+    # What the living ones and their masters have together: {rss:, pss:, live:, kept:}, each nil where one of them does not
+    # know it. Pages that they share count once in each one's `rss`, so `pss` is what adds up.
     # @return [Hash{Symbol => Integer, nil}]
-    def total
+    def total = sums(select(&:alive?) + masters)
+
+    # The same of the workers alone.
+    # @return [Hash{Symbol => Integer, nil}]
+    def workers_total = sums(select(&:alive?))
+
+    # @param which [Integer] the index of a worker, or the pid
+    # @return [Worker] a living one
+    # @raise [UnknownName]
+    def fetch(which)
       living = select(&:alive?)
-      %i[rss pss live kept].to_h do |name|
-        values = living.map { |worker| worker.figures[name] }
-        [name, (values.sum if values.none?(nil))]
-      end
+      living.find { |worker| worker.index == which } || living.find { |worker| worker.pid == which } or
+        raise UnknownName.among("worker", which, living.map(&:index))
     end
 
     # Purges all of them, each as AllocStats.purge does, at the same time. One request at a time goes through all workers.
-    # @param timeout [Numeric] seconds to wait for answers; who has none by then may purge later
+    # @param only [Integer, nil] the index or the pid of the one that is asked
+    # @param timeout [Numeric] seconds to wait for answers; who has begun by then purges nevertheless
     # @return [Workers::Purge]
-    def purge(gc: false, compact: false, timeout: 10)
-      Purge.run(self, timeout: timeout, gc: gc, compact: compact)
+    # @raise [UnknownName] where there is no such worker
+    def purge(gc: false, compact: false, only: nil, timeout: Request::SECONDS)
+      Purge.run(self, only: only, timeout: timeout, gc: gc, compact: compact)
+    end
+
+    # Asks for the same and waits for nobody: this process purges, if it is among those that are asked, and the others'
+    # answers are looked for when it is convenient. No other request goes through until all have answered, the timeout is
+    # over or it was ended.
+    # @return [Workers::Pending]
+    # @raise as purge
+    def begin_purge(gc: false, compact: false, only: nil, timeout: Request::SECONDS)
+      Purge.begin(self, only: only, timeout: timeout, gc: gc, compact: compact)
     end
 
     # Tunes all of them, each as AllocStats.tune does; workers that are forked later from another process begin as it is.
-    # First this process: what it refuses no other one is asked.
+    # First this process, if it is among those that are asked: what it refuses no other one is asked.
+    # @param only [Integer, nil] the index or the pid of the one that is asked
     # @return [Workers::Tuning]
-    # @raise as AllocStats.tune
-    def tune(profile = nil, timeout: 10, **options)
-      Tuning.run(self, timeout: timeout, profile: profile, options: options)
+    # @raise as AllocStats.tune, and [UnknownName] where there is no such worker
+    def tune(profile = nil, only: nil, timeout: Request::SECONDS, **options)
+      Tuning.run(self, only: only, timeout: timeout, profile: profile, options: options)
     end
 
     def to_h
-      {shared: shared?, workers: map(&:to_h), total: total}
+      {shared: shared?, workers: map(&:to_h), masters: masters.map(&:to_h), total: total, workers_total: workers_total}
     end
 
     def inspect
@@ -94,6 +127,13 @@ module AllocStats
     end
 
     private
+
+    def sums(workers)
+      %i[rss pss live kept].to_h do |name|
+        values = workers.map { |worker| worker.figures[name] }
+        [name, (values.sum if values.none?(nil))]
+      end
+    end
 
     def choose(workers)
       titled = workers.select { |worker| worker.role == "worker" }

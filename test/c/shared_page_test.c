@@ -5,6 +5,7 @@
 #include "workers/page_request.h"
 #include "workers/seat.h"
 #include "workers/shared_page.h"
+#include "workers/shared_page_layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,9 @@
 #endif
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -223,8 +226,10 @@ TEST(without_a_page_there_is_a_seat_too) {
 	CHECK_EQUAL(1, seat_bell(&seat));
 	seat_leave(&seat);
 	struct page_request request = {.kind = 1};
-	CHECK_EQUAL(STATUS_UNSUPPORTED, page_request_begin(&none, &request));
-	CHECK(!page_request_read(&none, &request));
+	uint64_t lease = 0;
+	CHECK_EQUAL(STATUS_UNSUPPORTED, page_request_begin(&none, &request, 1000, &lease));
+	page_request_end(&none, lease);
+	CHECK(!page_request_read(&none, 1, &request));
 }
 
 static int make_without_descriptors(void *data) {
@@ -358,6 +363,127 @@ static int finds_nothing_of_others(void *data) {
 	return shared_page_owner(&page, 0) == 0 ? 0 : 2; /* its own, and empty */
 }
 
+/* ---- another user's ---- */
+
+static int offer_as_somebody_else(void *data) {
+	struct gathering *gathering = data;
+	struct shared_page page = {.descriptor = -1};
+	struct process_stat parent;
+	if (setgid(65534) != 0 || setuid(65534) != 0 || !process_stat_read(getppid(), &parent)) return 99;
+	if (shared_page_make(&page, parent.identity) != STATUS_OK) return 2;
+	gathering->joined++;
+	wait_to_be_killed();
+}
+
+/* Makes it as this user, and offers it as another one. */
+static int change_user_with_a_page(void *data) {
+	struct gathering *gathering = data;
+	struct shared_page page = {.descriptor = -1};
+	struct process_stat parent;
+	if (!process_stat_read(getppid(), &parent)) return 1;
+	if (shared_page_make(&page, parent.identity) != STATUS_OK || setgid(65534) != 0 || setuid(65534) != 0) return 2;
+	gathering->joined++;
+	wait_to_be_killed();
+}
+
+/* A file of ours that all may write. */
+static int offer_one_for_all(void *data) {
+	struct gathering *gathering = data;
+	struct shared_page page = {.descriptor = -1};
+	struct process_stat parent;
+	if (!process_stat_read(getppid(), &parent)) return 1;
+	if (shared_page_make(&page, parent.identity) != STATUS_OK || fchmod(page.descriptor, 0666) != 0) return 2;
+	gathering->joined++;
+	wait_to_be_killed();
+}
+
+static int finds_its_own(void *data) {
+	uint64_t *inode = data;
+	struct shared_page page = {.descriptor = -1};
+	struct process_stat parent;
+	if (!process_stat_read(getppid(), &parent)) return 1;
+	if (shared_page_find(&page, parent.identity) != STATUS_OK) return 2;
+	*inode = page.inode;
+	return 0;
+}
+
+static uint64_t inode_of_page_of(pid_t pid) {
+	char path[64];
+	struct stat status;
+	for (int number = 3; number < 64; number++) {
+		char target[64] = "";
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, number);
+		if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "allocstats-page") &&
+			stat(path, &status) == 0)
+			return (uint64_t)status.st_ino;
+	}
+	return 0;
+}
+
+TEST(a_page_in_another_users_hands_is_not_joined) {
+	if (geteuid() != 0) SKIP("only root can be another user for a test");
+	int (*const offers[])(void *) = {offer_as_somebody_else, change_user_with_a_page, offer_one_for_all};
+	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
+		struct gathering *gathering = gather();
+		uint64_t *inode = mmap(NULL, 64, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		REQUIRE(gathering != NULL);
+		pid_t offering = in_child(offers[i], gathering);
+		for (int tries = 0; tries < 20000 && gathering->joined < 1; tries++) usleep(1000);
+		uint64_t offered = inode_of_page_of(offering);
+		CHECK(offered != 0);
+		CHECK_EQUAL(0, ended(in_child(finds_its_own, inode)));
+		CHECK(*inode != 0);
+		CHECK(*inode != offered);
+		kill_and_wait(offering);
+		munmap(gathering, sizeof *gathering);
+		munmap(inode, 64);
+	}
+}
+
+static int hold_the_masters_folder(void *data) {
+	struct gathering *gathering = data;
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d", (int)getppid());
+	if (setgid(65534) != 0 || setuid(65534) != 0) return 99;
+	int folder = open(path, O_RDONLY | O_DIRECTORY);
+	if (folder < 0 || flock(folder, LOCK_EX) != 0) return 1;
+	strcat(path, "/fd");
+	if (open(path, O_RDONLY | O_DIRECTORY) >= 0) return 2; /* that of its descriptors is not its to open */
+	gathering->joined++;
+	wait_to_be_killed();
+}
+
+TEST(nobody_else_can_hold_up_those_who_look_for_a_page) {
+	if (geteuid() != 0) SKIP("only root can be another user for a test");
+	struct gathering *gathering = gather();
+	uint64_t *inode = mmap(NULL, 64, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(gathering != NULL);
+	pid_t holder = in_child(hold_the_masters_folder, gathering);
+	for (int tries = 0; tries < 20000 && gathering->joined < 1; tries++) usleep(1000);
+	CHECK_EQUAL(1, gathering->joined);
+	uint64_t begun = history_now();
+	CHECK_EQUAL(0, ended(in_child(finds_its_own, inode)));
+	CHECK(history_now() - begun < 900);
+	CHECK(*inode != 0);
+	kill_and_wait(holder);
+	munmap(gathering, sizeof *gathering);
+	munmap(inode, 64);
+}
+
+static int make_with_a_limit_of_files(void *data) {
+	(void)data;
+	struct rlimit few = {4096, 4096};
+	setrlimit(RLIMIT_FSIZE, &few);
+	struct shared_page page = made_page();
+	if (!page.memory || page.descriptor != -1) return 1;
+	struct seat seat = taken_seat(&page, 1);
+	return seat.number == 0 ? 0 : 2;
+}
+
+TEST(a_limit_of_files_is_no_signal) {
+	CHECK_EQUAL(0, ended(in_child(make_with_a_limit_of_files, NULL)));
+}
+
 TEST(a_page_of_another_master_is_not_joined) {
 	struct shared_page page = made_page(); /* of this process, which is no child of itself */
 	struct seat seat = taken_seat(&page, -1);
@@ -447,7 +573,7 @@ static int answer_one_request(void *data) {
 	struct page_request request;
 	uint32_t heard;
 	while (heard = seat_bell(&seat), page_request_number(page) == 0) seat_wait(&seat, heard, 20000);
-	if (!page_request_read(page, &request) || strcmp(request.text, "{\"gc\":true}") != 0) return 1;
+	if (!page_request_read(page, seat.identity, &request) || strcmp(request.text, "{\"gc\":true}") != 0) return 1;
 	struct worker_answer *answer = &seat_begin(&seat)->answer;
 	answer->request = request.number;
 	strcpy(answer->outcome, "released");
@@ -463,7 +589,8 @@ TEST(a_request_reaches_another_process_and_its_answer_comes_back) {
 	struct page_request request = {.from = process_identity_of_self(), .kind = 1};
 	strcpy(request.text, "{\"gc\":true}");
 	uint32_t heard = page_answers(&page);
-	REQUIRE_EQUAL(STATUS_OK, page_request_begin(&page, &request));
+	uint64_t lease, others;
+	REQUIRE_EQUAL(STATUS_OK, page_request_begin(&page, &request, 60000, &lease));
 	CHECK_EQUAL(1, request.number);
 	while (page_answers(&page) == heard) page_answers_wait(&page, heard, 20000);
 	struct worker_report report;
@@ -474,13 +601,92 @@ TEST(a_request_reaches_another_process_and_its_answer_comes_back) {
 	kill_and_wait(child);
 
 	struct page_request another = {.from = owner, .kind = 1};
-	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &another));
-	page_request_end(&page, owner); /* not its own to end */
-	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &another));
-	page_request_end(&page, request.from);
-	CHECK_EQUAL(STATUS_OK, page_request_begin(&page, &another));
+	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &another, 60000, &others));
+	page_request_end(&page, others); /* not its own to end */
+	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &another, 60000, &others));
+	page_request_end(&page, lease);
+	CHECK_EQUAL(STATUS_OK, page_request_begin(&page, &another, 60000, &others));
 	CHECK_EQUAL(2, another.number);
-	CHECK_EQUAL(STATUS_OK, page_request_begin(&page, &request)); /* the other one is dead */
+	CHECK_EQUAL(STATUS_OK, page_request_begin(&page, &request, 60000, &lease)); /* the other one is dead */
+	page_request_end(&page, others);                                            /* no more its own */
+	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &another, 60000, &others));
+	shared_page_leave(&page);
+}
+
+TEST(a_request_that_nobody_ends_ends_by_the_clock) {
+	struct shared_page page = made_page();
+	struct page_request request = {.from = process_identity_of_self(), .kind = 1};
+	uint64_t first, second;
+	REQUIRE_EQUAL(STATUS_OK, page_request_begin(&page, &request, 50, &first));
+	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &request, 50, &second));
+	usleep(60000);
+	CHECK_EQUAL(STATUS_OK, page_request_begin(&page, &request, 60000, &second));
+	page_request_end(&page, first);
+	CHECK_EQUAL(STATUS_UNREADABLE, page_request_begin(&page, &request, 50, &first));
+	/* one that says it runs for ever does not */
+	page.memory->lease = UINT64_MAX << PROCESS_NUMBER_BITS | (uint64_t)getpid();
+	CHECK_EQUAL(STATUS_OK, page_request_begin(&page, &request, UINT32_MAX, &first));
+	CHECK((first >> PROCESS_NUMBER_BITS) <= history_now() + PAGE_LEASE_MS);
+	shared_page_leave(&page);
+}
+
+TEST(what_is_asked_of_one_is_done_by_that_one_and_soon) {
+	struct shared_page page = made_page();
+	process_identity me = process_identity_of_self(), other = me + 1;
+	struct page_request request = {.from = me, .to = me, .kind = 1}, read;
+	uint64_t lease;
+	REQUIRE_EQUAL(STATUS_OK, page_request_begin(&page, &request, 50, &lease));
+	CHECK(page_request_read(&page, me, &read));
+	CHECK(!page_request_read(&page, other, &read));
+	page.memory->request.to = 0;
+	CHECK(page_request_read(&page, other, &read));
+	page.memory->request.at -= PAGE_REQUEST_LIFE_MS + 100;
+	CHECK(!page_request_read(&page, me, &read)); /* too old */
+	page.memory->request.at += 2 * PAGE_REQUEST_LIFE_MS;
+	CHECK(!page_request_read(&page, me, &read)); /* still to come */
+	page.memory->request.at = request.at;
+	page.memory->request.number++;
+	CHECK(!page_request_read(&page, me, &read)); /* not the newest */
+	page.memory->request.number--;
+	page.memory->request.from = 4194303; /* nobody */
+	CHECK(!page_request_read(&page, me, &read));
+	page.memory->request.from = me;
+	page.memory->request_sequence |= 1; /* never settles */
+	CHECK(!page_request_read(&page, me, &read));
+	shared_page_leave(&page);
+}
+
+TEST(a_reply_is_read_by_its_number) {
+	static struct page_reply reply;
+	struct shared_page page = made_page();
+	CHECK(!page_reply_read(&page, 0, &reply));
+	page_reply_write(&page, 7, "long", 4);
+	CHECK(!page_reply_read(&page, 6, &reply));
+	REQUIRE(page_reply_read(&page, 7, &reply));
+	CHECK_EQUAL(4, reply.length);
+	page.memory->reply.length = PAGE_REPLY_TEXT + 1;
+	CHECK(!page_reply_read(&page, 7, &reply));
+	shared_page_leave(&page);
+}
+
+static int ask_as_somebody_else(void *data) {
+	struct shared_page *page = data;
+	if (setgid(65534) != 0 || setuid(65534) != 0) return 99;
+	struct page_request request = {.from = process_identity_of_self(), .kind = 1};
+	uint64_t lease;
+	if (page_request_begin(page, &request, 60000, &lease) != STATUS_OK) return 1;
+	wait_to_be_killed();
+}
+
+TEST(what_another_user_asks_is_not_done) {
+	if (geteuid() != 0) SKIP("only root can be another user for a test");
+	struct shared_page page = made_page();
+	pid_t child = in_child(ask_as_somebody_else, &page);
+	for (int i = 0; i < 20000 && page_request_number(&page) == 0; i++) usleep(1000);
+	struct page_request request;
+	CHECK_EQUAL(1, page_request_number(&page));
+	CHECK(!page_request_read(&page, process_identity_of_self(), &request));
+	kill_and_wait(child);
 	shared_page_leave(&page);
 }
 
@@ -495,10 +701,14 @@ TEST(a_page_full_of_noise_is_survived) {
 		struct worker_report report;
 		struct page_request request = {.from = process_identity_of_self()};
 		process_identity owner;
-		for (unsigned number = 0; number < 3; number++)
+		uint64_t lease;
+		static struct history_point points[HISTORY_MOST_POINTS];
+		for (unsigned number = 0; number < 3; number++) {
 			shared_page_read(&page, number, &owner, &report, &history);
-		if (page_request_read(&page, &request)) CHECK(strlen(request.text) < PAGE_REQUEST_TEXT);
-		page_request_begin(&page, &request);
+			CHECK(history_points(&history, 0, points) <= HISTORY_MOST_POINTS);
+		}
+		if (page_request_read(&page, seat.identity, &request)) CHECK(strlen(request.text) < PAGE_REQUEST_TEXT);
+		page_request_begin(&page, &request, 50, &lease);
 		struct seat another = taken_seat(&page, 3);
 		CHECK(another.slot != NULL);
 		seat_leave(&another);

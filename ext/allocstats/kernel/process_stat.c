@@ -35,21 +35,41 @@ bool process_stat_parse(const char *text, struct process_stat *out) {
 	return true;
 }
 
-static bool read_path(const char *path, struct process_stat *out) {
+/* The beginning of a file, as text. */
+static bool read_text(const char *path, char text[LONGEST_STAT + 1]) {
 	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
 	if (descriptor < 0) return false;
-	char text[LONGEST_STAT + 1];
 	ssize_t length = read(descriptor, text, LONGEST_STAT);
 	close(descriptor);
 	if (length <= 0) return false;
 	text[length] = '\0';
-	return process_stat_parse(text, out);
+	return true;
+}
+
+static bool read_path(const char *path, struct process_stat *out) {
+	char text[LONGEST_STAT + 1];
+	return read_text(path, text) && process_stat_parse(text, out);
 }
 
 bool process_stat_read(pid_t pid, struct process_stat *out) {
 	char path[32];
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	return read_path(path, out);
+}
+
+/* The line stands among the first ten of /proc/<pid>/status; the kernel writes a newline in the name as \\n. */
+bool process_user(pid_t pid, uid_t *user) {
+	char path[32], text[LONGEST_STAT + 1];
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	const char *line = read_text(path, text) ? strstr(text, "\nUid:") : NULL;
+	if (!line) return false;
+	line += strlen("\nUid:");
+	uint64_t ids[4];
+	for (int i = 0; i < 4; i++) {
+		if (*line++ != '\t' || !parse_decimal(&line, &ids[i]) || ids[i] != ids[0]) return false;
+	}
+	*user = (uid_t)ids[0];
+	return ids[0] <= UINT32_MAX;
 }
 
 process_identity process_identity_of_self(void) {

@@ -30,6 +30,10 @@ bool process_stat_read(pid_t pid, struct process_stat *out);
 /* The same from the text of such a file. */
 bool process_stat_parse(const char *text, struct process_stat *out);
 
+/* Whose it is: the user that it runs as, in all four of the ways in which Linux tells (real, effective, saved, of
+ * files). False where these are not one, and where there is no such process. */
+bool process_user(pid_t pid, uid_t *user);
+
 /* The calling process; 0 without a /proc. */
 process_identity process_identity_of_self(void);
 

@@ -17,7 +17,8 @@
 VALUE allocator_room(VALUE module, const char *name);
 
 /* AllocStats::Error and its children, which lib/allocstats/errors.rb defines before it loads the extension. */
-extern VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused;
+extern VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused,
+	error_not_started;
 
 /* Raises what a status means for `what`, a noun phrase; returns for STATUS_OK. */
 void raise_unless_ok(enum status status, const char *what);

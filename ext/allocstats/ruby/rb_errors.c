@@ -1,6 +1,7 @@
 #include "rb_allocstats.h"
 
-VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused;
+VALUE error_base, error_unsupported, error_unknown_name, error_invalid_value, error_read_only, error_refused,
+	error_not_started;
 
 void raise_unless_ok(enum status status, const char *what) {
 	switch (status) {
@@ -37,4 +38,5 @@ void init_errors(VALUE module) {
 	error_invalid_value = find_error(module, "InvalidValue");
 	error_read_only = find_error(module, "ReadOnly");
 	error_refused = find_error(module, "Refused");
+	error_not_started = find_error(module, "NotStarted");
 }

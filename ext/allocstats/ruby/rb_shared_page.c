@@ -18,7 +18,8 @@
 
 struct shared_page process_page = {.descriptor = -1};
 struct seat process_seat = {.number = -1};
-static unsigned seat_generation; /* of the process that took the seat */
+static unsigned seat_generation;       /* of the process that took the seat */
+static unsigned long long seat_keeper; /* the number of the thread that is to leave it, 0 for none */
 
 /* A forked child has its parent's seat in memory, and must not write there. */
 bool process_is_seated(void) {
@@ -28,12 +29,19 @@ bool process_is_seated(void) {
 
 void demand_seat(void) {
 	if (!process_is_seated())
-		rb_raise(error_base, "the sampler does not run in this process; AllocStats.start starts it");
+		rb_raise(error_not_started, "the sampler does not run in this process; AllocStats.start starts it");
 }
 
 static process_identity identity_of(VALUE pid) {
 	struct process_stat stat;
 	return process_stat_read((pid_t)NUM2INT(pid), &stat) ? stat.identity : 0;
+}
+
+/* open_to_siblings? => whether this process's page is one that others of its user can find, and not its children's
+ * alone */
+static VALUE page_open_to_siblings(VALUE self) {
+	(void)self;
+	return boolean(process_page.memory != NULL && process_page.descriptor >= 0);
 }
 
 static VALUE page_present(VALUE self) {
@@ -79,21 +87,50 @@ static VALUE page_find(VALUE self, VALUE master) {
 	return page_present(self);
 }
 
-/* take_seat(index or nil) => number of the slot in the page, nil where the seat is outside of it */
-static VALUE page_take_seat(VALUE self, VALUE index) {
+/*
+ * take_seat(index or nil, keeper = 0) => number of the slot in the page, nil where the seat is outside of it. The
+ * keeper is the number under which keep_seat leaves it.
+ */
+static VALUE page_take_seat(int count, VALUE *arguments, VALUE self) {
 	(void)self;
+	VALUE index, keeper;
+	rb_scan_args(count, arguments, "11", &index, &keeper);
+	int32_t number = NIL_P(index) ? -1 : NUM2INT(index);
+	unsigned long long wanted = NIL_P(keeper) ? 0 : NUM2ULL(keeper);
 	if (!process_is_seated()) {
-		int32_t number = NIL_P(index) ? -1 : NUM2INT(index);
 		raise_unless_ok(seat_take(&process_seat, &process_page, process_identity_of_self(), number),
 			"a slot for this process");
 		seat_generation = process_generation();
 	}
+	seat_keeper = wanted;
 	return process_seat.number < 0 ? Qnil : INT2NUM(process_seat.number);
 }
 
 static VALUE page_leave_seat(VALUE self) {
 	if (process_is_seated()) seat_leave(&process_seat);
 	return self;
+}
+
+static VALUE yield_nothing(VALUE unused) {
+	(void)unused;
+	return rb_yield_values(0);
+}
+
+/* A forked child's thread ends with it, and is not there to leave anything. */
+static VALUE leave_kept(VALUE keeper) {
+	if (process_is_seated() && seat_keeper == *(const unsigned long long *)keeper) seat_leave(&process_seat);
+	return Qnil;
+}
+
+/*
+ * keep_seat(keeper) { ... } => the block's value. However the block ends, the seat that was taken for this keeper, now
+ * or meanwhile, is left.
+ */
+static VALUE page_keep_seat(VALUE self, VALUE number) {
+	(void)self;
+	rb_need_block();
+	unsigned long long keeper = NUM2ULL(number);
+	return rb_ensure(yield_nothing, Qnil, leave_kept, (VALUE)&keeper);
 }
 
 static VALUE page_seated(VALUE self) {
@@ -162,18 +199,21 @@ static bool mapping_figure(const struct mapping_figures *figures, enum mapping_f
 	return true;
 }
 
-/* Without the GVL: the kernel walks the page tables, some milliseconds in a large process. */
-static void *read_slow_figures(void *data) {
-	struct slow_figures *slow = data;
+void read_slow_figures(const char *process, struct slow_figures *slow, struct sample *sample) {
 	struct mapping_figures whole;
-	uint64_t clean, dirty;
-	*slow = (struct slow_figures){HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
-	if (smaps_rollup_read("", PROC_SELF, &whole).status != STATUS_OK) return NULL;
+	uint64_t clean, dirty, rss;
+	*slow = (struct slow_figures){history_now(), HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
+	if (smaps_rollup_read("", process, &whole).status != STATUS_OK) return;
+	if (sample && mapping_figure(&whole, MAPPING_FIGURE_rss, &rss)) sample_set(sample, FIGURE_rss, rss);
 	mapping_figure(&whole, MAPPING_FIGURE_pss, &slow->pss);
 	mapping_figure(&whole, MAPPING_FIGURE_swap, &slow->swap);
 	if (mapping_figure(&whole, MAPPING_FIGURE_private_clean, &clean) &&
 		mapping_figure(&whole, MAPPING_FIGURE_private_dirty, &dirty))
 		slow->uss = clean + dirty;
+}
+
+static void *read_own_nogvl(void *slow) {
+	read_slow_figures(PROC_SELF, slow, NULL);
 	return NULL;
 }
 
@@ -187,7 +227,7 @@ void add_slow_figures(VALUE hash, const struct slow_figures *slow) {
 static VALUE page_slow_figures(VALUE self) {
 	(void)self;
 	struct slow_figures slow;
-	rb_thread_call_without_gvl(read_slow_figures, &slow, NULL, NULL);
+	rb_thread_call_without_gvl(read_own_nogvl, &slow, NULL, NULL);
 	VALUE hash = rb_hash_new();
 	add_slow_figures(hash, &slow);
 	return hash;
@@ -196,7 +236,7 @@ static VALUE page_slow_figures(VALUE self) {
 /* tick_slowly => self; PSS, USS and swap into the slot */
 static VALUE page_tick_slowly(VALUE self) {
 	struct slow_figures slow;
-	rb_thread_call_without_gvl(read_slow_figures, &slow, NULL, NULL);
+	rb_thread_call_without_gvl(read_own_nogvl, &slow, NULL, NULL);
 	demand_seat();
 	seat_begin(&process_seat)->slow = slow;
 	seat_end(&process_seat);
@@ -232,9 +272,7 @@ static VALUE page_bell(VALUE self) {
 }
 
 /*
- * wait(bell, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread. A
- * thread in here holds no lock of the allocator, and goes on with the GVL only: a purge may have it give back what is
- * kept for it. waits_in_ruby (rb_purge.c) knows that by the name of this method, "wait", which is in its list.
+ * wait(bell, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread.
  */
 static VALUE page_wait(VALUE self, VALUE bell, VALUE seconds) {
 	demand_seat();
@@ -253,7 +291,9 @@ void init_shared_page(VALUE module) {
 	rb_define_singleton_method(shared_page, "make", page_make, 0);
 	rb_define_singleton_method(shared_page, "find", page_find, 1);
 	rb_define_singleton_method(shared_page, "present?", page_present, 0);
-	rb_define_singleton_method(shared_page, "take_seat", page_take_seat, 1);
+	rb_define_singleton_method(shared_page, "open_to_siblings?", page_open_to_siblings, 0);
+	rb_define_singleton_method(shared_page, "take_seat", page_take_seat, -1);
+	rb_define_singleton_method(shared_page, "keep_seat", page_keep_seat, 1);
 	rb_define_singleton_method(shared_page, "leave_seat", page_leave_seat, 0);
 	rb_define_singleton_method(shared_page, "seated?", page_seated, 0);
 	rb_define_singleton_method(shared_page, "describe", page_describe, 4);

@@ -26,6 +26,10 @@ static inline VALUE optional_number(uint64_t value) {
 	return value == HISTORY_ABSENT ? Qnil : ULL2NUM(value);
 }
 
+/* Reads them of /proc/self, or of such a folder; `sample`, unless it is NULL, gets the rss of the same reading. Needs
+ * no GVL: the kernel walks the page tables, some milliseconds in a large process. */
+void read_slow_figures(const char *process, struct slow_figures *slow, struct sample *sample);
+
 /* Sets pss, uss and swap. */
 void add_slow_figures(VALUE hash, const struct slow_figures *slow);
 

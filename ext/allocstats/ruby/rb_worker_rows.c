@@ -1,8 +1,24 @@
-/* AllocStats::SharedPage.rows, .own_row and .history: what Worker and History are built from. With the GVL. */
+/*
+ * AllocStats::SharedPage.rows, .own_row, .master_row and .history: what Worker and History are built from. With the
+ * GVL, but for reading the master's smaps_rollup. What no worker can have said (a time to come, no number) is nil.
+ */
 #include "private_heap.h"
 #include "rb_shared_page.h"
 
+#include <math.h>
+#include <ruby/thread.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
+
+/* What the sampler takes for an interval, in milliseconds; and how far clocks of one machine may be apart. */
+enum { SHORTEST_INTERVAL = 50, LONGEST_INTERVAL = 3600 * 1000, MOMENT_MS = 1000 };
+
+/* With writers that do not come to an end, for all rows together. */
+enum { PATIENCE_MS = 20 };
+
+/* No request takes so long. */
+static const double longest_seconds = 1e6;
 
 /* What another process wrote, perhaps cut in the middle of a character. */
 static VALUE text_or_nil(const char *text) {
@@ -26,11 +42,13 @@ static VALUE figures_of(const struct worker_report *report) {
 
 static VALUE answer_of(const struct worker_answer *answer) {
 	VALUE hash = rb_hash_new();
+	bool told = isfinite(answer->seconds) && answer->seconds >= 0 && answer->seconds <= longest_seconds;
 	rb_hash_aset(hash, symbol("request"), UINT2NUM(answer->request));
+	rb_hash_aset(hash, symbol("begun"), UINT2NUM(answer->begun));
 	rb_hash_aset(hash, symbol("outcome"), text_or_nil(answer->outcome));
 	rb_hash_aset(hash, symbol("released"), optional_number(answer->released));
 	rb_hash_aset(hash, symbol("reason"), text_or_nil(answer->reason));
-	rb_hash_aset(hash, symbol("seconds"), DBL2NUM(answer->seconds));
+	rb_hash_aset(hash, symbol("seconds"), told ? DBL2NUM(answer->seconds) : Qnil);
 	return hash;
 }
 
@@ -45,19 +63,39 @@ static double unix_time(uint64_t at, double boot) {
 	return boot + (double)at / 1e3;
 }
 
+/* A time by history_now; nil for none, and for one that is still to come. */
+static VALUE time_or_nil(uint64_t at) {
+	return at && at <= history_now() + MOMENT_MS ? DBL2NUM(unix_time(at, boot_time())) : Qnil;
+}
+
+static VALUE interval_or_nil(uint32_t ms) {
+	return ms >= SHORTEST_INTERVAL && ms <= LONGEST_INTERVAL ? DBL2NUM(ms / 1000.0) : Qnil;
+}
+
+/* Whether that very process runs, and whether it runs no further: by a signal, or under a debugger. */
+static bool runs(process_identity owner, bool *stopped) {
+	struct process_stat now;
+	bool alive = process_stat_read(process_number(owner), &now) && now.identity == owner && now.state != 'Z' &&
+		     now.state != 'X';
+	*stopped = alive && (now.state == 'T' || now.state == 't');
+	return alive;
+}
+
 /* `report` is NULL where the slot cannot be read. */
-static VALUE row_of(int number, process_identity owner, bool alive, const struct worker_report *report) {
+static VALUE row_of(int number, process_identity owner, const struct worker_report *report) {
+	bool stopped, alive = runs(owner, &stopped);
 	VALUE row = rb_hash_new();
 	rb_hash_aset(row, symbol("slot"), number < 0 ? Qnil : INT2NUM(number));
 	rb_hash_aset(row, symbol("identity"), ULL2NUM(owner));
 	rb_hash_aset(row, symbol("pid"), INT2NUM((int)process_number(owner)));
 	rb_hash_aset(row, symbol("alive"), boolean(alive));
+	rb_hash_aset(row, symbol("stopped"), boolean(stopped));
 	if (!report) return row;
 	rb_hash_aset(row, symbol("index"), report->index < 0 ? Qnil : INT2NUM(report->index));
 	rb_hash_aset(row, symbol("role"), text_or_nil(report->role));
-	rb_hash_aset(row, symbol("interval"), DBL2NUM(report->interval_ms / 1000.0));
-	rb_hash_aset(row, symbol("reported_at"),
-		report->reported_at ? DBL2NUM(unix_time(report->reported_at, boot_time())) : Qnil);
+	rb_hash_aset(row, symbol("interval"), interval_or_nil(report->interval_ms));
+	rb_hash_aset(row, symbol("reported_at"), time_or_nil(report->reported_at));
+	rb_hash_aset(row, symbol("slow_at"), time_or_nil(report->slow.at));
 	rb_hash_aset(row, symbol("allocator"), text_or_nil(report->allocator));
 	rb_hash_aset(row, symbol("version"), text_or_nil(report->version));
 	rb_hash_aset(row, symbol("verdict"), text_or_nil(report->verdict));
@@ -75,12 +113,12 @@ static VALUE page_rows(VALUE self) {
 	VALUE rows = rb_ary_new();
 	struct worker_report report;
 	process_identity owner;
+	uint64_t until = history_now() + PATIENCE_MS;
 	for (unsigned number = 0; number < SHARED_PAGE_SLOTS; number++) {
 		owner = shared_page_owner(&process_page, number);
 		if (!owner) continue;
-		bool read = shared_page_read(&process_page, number, &owner, &report, NULL);
-		if (owner)
-			rb_ary_push(rows, row_of((int)number, owner, process_is_alive(owner), read ? &report : NULL));
+		bool read = shared_page_read_until(&process_page, number, &owner, &report, NULL, until);
+		if (owner) rb_ary_push(rows, row_of((int)number, owner, read ? &report : NULL));
 	}
 	return rows;
 }
@@ -91,10 +129,45 @@ static VALUE page_own_row(VALUE self) {
 	if (!process_is_seated()) return Qnil;
 	struct worker_report report;
 	seat_read(&process_seat, &report, NULL);
-	return row_of(process_seat.number, process_seat.identity, true, &report);
+	VALUE row = row_of(process_seat.number, process_seat.identity, &report);
+	rb_hash_aset(row, symbol("alive"), Qtrue); /* also where there is no /proc to say so */
+	return row;
+}
+
+struct master {
+	process_identity identity;
+	struct sample sample;
+	struct slow_figures slow;
+};
+
+/* Without the GVL: what the kernel tells of it, which is nothing where it is another user's. */
+static void *read_master_nogvl(void *data) {
+	struct master *master = data;
+	char folder[32];
+	snprintf(folder, sizeof folder, "/proc/%d", (int)process_number(master->identity));
+	read_slow_figures(folder, &master->slow, &master->sample);
+	return NULL;
+}
+
+/*
+ * master_row => of the process that all in this page come from, where it is another one: a row with what the kernel
+ * tells of it, read now; nil where it has ended, or there is no page. Milliseconds, growing with its resident set.
+ */
+static VALUE page_master_row(VALUE self) {
+	(void)self;
+	bool stopped;
+	struct master master = {.identity = process_page.memory ? process_page.master : 0};
+	if (!master.identity || process_number(master.identity) == getpid() || !runs(master.identity, &stopped))
+		return Qnil;
+	rb_thread_call_without_gvl(read_master_nogvl, &master, NULL, NULL);
+	struct worker_report report = {.of = master.identity, .index = -1, .sample = master.sample};
+	report.slow = master.slow;
+	report.reported_at = master.slow.at;
+	return row_of(-1, master.identity, &report);
 }
 
 struct points {
+	VALUE slot, identity;
 	struct history history;
 	struct history_point points[HISTORY_MOST_POINTS];
 };
@@ -112,10 +185,12 @@ static bool read_history(struct history *history, VALUE slot, VALUE identity) {
 
 static VALUE points_to_ruby(VALUE data) {
 	struct points *buffer = (struct points *)data;
+	if (!read_history(&buffer->history, buffer->slot, buffer->identity)) return rb_ary_new();
 	size_t count = history_points(&buffer->history, 0, buffer->points);
 	VALUE rows = rb_ary_new_capa((long)count);
 	double boot = boot_time();
-	for (size_t i = 0; i < count; i++) {
+	uint64_t latest = history_now() + MOMENT_MS;
+	for (size_t i = 0; i < count && buffer->points[i].at <= latest; i++) {
 		const struct history_point *point = &buffer->points[i];
 		rb_ary_push(
 			rows, rb_ary_new_from_args(4, DBL2NUM(unix_time(point->at, boot)), optional_number(point->rss),
@@ -137,7 +212,8 @@ static VALUE page_history(VALUE self, VALUE slot, VALUE identity) {
 	(void)self;
 	struct points *buffer = private_alloc(PRIVATE_readings, sizeof *buffer);
 	if (!buffer) rb_raise(error_base, "no memory for reading the history");
-	if (!read_history(&buffer->history, slot, identity)) history_clear(&buffer->history);
+	buffer->slot = slot;
+	buffer->identity = identity;
 	return rb_ensure(points_to_ruby, (VALUE)buffer, free_points, (VALUE)buffer);
 }
 
@@ -145,5 +221,6 @@ void init_worker_rows(VALUE module) {
 	VALUE shared_page = rb_define_module_under(module, "SharedPage");
 	rb_define_singleton_method(shared_page, "rows", page_rows, 0);
 	rb_define_singleton_method(shared_page, "own_row", page_own_row, 0);
+	rb_define_singleton_method(shared_page, "master_row", page_master_row, 0);
 	rb_define_singleton_method(shared_page, "history", page_history, 2);
 }

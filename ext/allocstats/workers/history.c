@@ -52,6 +52,14 @@ static size_t copy(const struct history_point *ring, uint32_t size, uint32_t nex
 	return copied;
 }
 
+/* Leaves out what is older than the point before it: no owner writes such, but a history may be anybody's bytes. */
+static size_t in_order(struct history_point *points, size_t count) {
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || points[i].at >= points[kept - 1].at) points[kept++] = points[i];
+	return kept;
+}
+
 size_t history_points(const struct history *history, uint64_t since, struct history_point *out) {
 	struct history_point *fine = out + HISTORY_COARSE_POINTS;
 	size_t fine_count =
@@ -63,5 +71,5 @@ size_t history_points(const struct history *history, uint64_t since, struct hist
 		if (fine[i].at >= since)
 			out[count++] = fine[i]; /* never past its source: count <= HISTORY_COARSE_POINTS + i */
 	}
-	return count;
+	return in_order(out, count);
 }

@@ -3,6 +3,7 @@
 #include "private_heap.h"
 #include "workers/shared_page_layout.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -11,11 +12,12 @@
 /* As futex(2) has them: <linux/futex.h> is the kernel's, and not everywhere a C library is. */
 enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1 };
 
-/* A seat outside of the page. */
-struct own_seat {
-	struct slot_owner owner;
-	struct slot slot;
-};
+/* Of a seat outside of the page. It is never given back: who waits on its bell may do so a moment longer than the seat.
+ */
+static struct slot_owner owner_outside;
+
+/* When a kernel forbids futex(2), a word is looked at this often. */
+enum { LOOK_MS = 50 };
 
 static size_t slot_offset(unsigned number) {
 	return offsetof(struct page_memory, slots) + number * sizeof(struct slot);
@@ -27,7 +29,7 @@ static void open_slot(struct slot *slot, process_identity owner) {
 	atomic_store(&slot->sequence, sequence);
 	atomic_thread_fence(memory_order_release);
 	slot->report = (struct worker_report){.of = owner, .index = -1};
-	slot->report.slow = (struct slow_figures){HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
+	slot->report.slow = (struct slow_figures){0, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
 	history_clear(&slot->history);
 	atomic_store_explicit(&slot->sequence, sequence + 1, memory_order_release);
 }
@@ -66,10 +68,10 @@ static bool take_any_slot(struct seat *seat, const struct shared_page *page, int
 enum status seat_take(struct seat *seat, struct shared_page *page, process_identity self, int32_t index) {
 	*seat = (struct seat){.number = -1, .identity = self};
 	if (!page->memory || !self || !take_any_slot(seat, page, index)) {
-		struct own_seat *own = private_alloc(PRIVATE_history, sizeof *own);
-		if (!own) return STATUS_NO_MEMORY;
-		seat->slot = &own->slot;
-		seat->owner = &own->owner;
+		seat->slot = private_alloc(PRIVATE_history, sizeof *seat->slot);
+		if (!seat->slot) return STATUS_NO_MEMORY;
+		seat->owner = &owner_outside;
+		atomic_store(&owner_outside.bell, 0);
 		open_slot(seat->slot, seat->identity);
 	}
 	seat_begin(seat)->index = index;
@@ -78,8 +80,7 @@ enum status seat_take(struct seat *seat, struct shared_page *page, process_ident
 }
 
 static void free_own_seat(struct seat *seat) {
-	if (seat->slot && seat->number < 0)
-		private_free(PRIVATE_history, (char *)seat->slot - offsetof(struct own_seat, slot));
+	if (seat->slot && seat->number < 0) private_free(PRIVATE_history, seat->slot);
 }
 
 void seat_leave(struct seat *seat) {
@@ -110,12 +111,30 @@ void seat_end(struct seat *seat) {
 }
 
 void seat_read(const struct seat *seat, struct worker_report *report, struct history *history) {
-	if (!slot_read(seat->slot, report, history)) *report = (struct worker_report){.index = -1};
+	if (slot_read(seat->slot, report, history, history_now() + PAGE_READ_MS)) return;
+	*report = (struct worker_report){.index = -1};
+	report->slow = (struct slow_figures){0, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
+	if (history) history_clear(history);
+}
+
+static struct timespec timespec_of(uint32_t ms) {
+	return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* Without futex(2), which a sandbox may forbid: a wait that returned at once would be a loop without a pause. */
+static void word_watch(const _Atomic uint32_t *word, uint32_t heard, uint32_t ms) {
+	while (ms > 0 && atomic_load(word) == heard) {
+		uint32_t pause = ms < LOOK_MS ? ms : LOOK_MS;
+		struct timespec timeout = timespec_of(pause);
+		if (nanosleep(&timeout, NULL) != 0) return;
+		ms -= pause;
+	}
 }
 
 void word_wait(const _Atomic uint32_t *word, uint32_t heard, uint32_t ms) {
-	struct timespec timeout = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-	syscall(SYS_futex, word, FUTEX_WAIT, heard, &timeout, NULL, 0);
+	struct timespec timeout = timespec_of(ms);
+	long status = syscall(SYS_futex, word, FUTEX_WAIT, heard, &timeout, NULL, 0);
+	if (status != 0 && errno != EAGAIN && errno != ETIMEDOUT && errno != EINTR) word_watch(word, heard, ms);
 }
 
 void word_raise(_Atomic uint32_t *word) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,12 +27,12 @@
 #define PAGE_MAGIC UINT64_C(0x7461747363616c6c)
 
 /* Raise it when the meaning of something in the page changes; a change of size is seen by the sizes. */
-enum { PAGE_VERSION = 1 };
+enum { PAGE_VERSION = 2 };
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 5 * 1000 * 1000 };
 
 static const struct page_shape our_shape = {PAGE_MAGIC, PAGE_VERSION, SHARED_PAGE_SLOTS, sizeof(struct slot),
-	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct page_request)};
+	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct page_request), sizeof(struct page_reply)};
 
 static int make_memfd(void) {
 	int descriptor = memfd_create(PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -48,13 +49,13 @@ static bool is_still_open(const struct shared_page *page) {
 
 /*
  * Memory that could not be had when it is touched would be a SIGBUS, so it is taken before: through the mapping, or
- * through the descriptor where the kernel is older than 5.14.
+ * through the descriptor where the kernel is older than 5.14, or forbids that.
  */
 bool shared_page_reserve(const struct shared_page *page, size_t offset, size_t bytes) {
 	size_t before = offset % (size_t)sysconf(_SC_PAGESIZE);
 	char *start = (char *)page->memory + offset - before;
 	if (madvise(start, bytes + before, MADV_POPULATE_WRITE) == 0) return true;
-	if (errno != EINVAL) return false;
+	if (errno == ENOMEM || errno == EFAULT) return false;
 	return is_still_open(page) &&
 	       fallocate(page->descriptor, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0;
 }
@@ -65,27 +66,35 @@ static struct page_memory *map(int descriptor) {
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static void remember(struct shared_page *page, struct page_memory *memory, int descriptor) {
+static void remember(struct shared_page *page, struct page_memory *memory, int descriptor, process_identity master) {
 	struct stat status = {0};
 	if (descriptor >= 0) fstat(descriptor, &status);
-	*page = (struct shared_page){memory, descriptor, (uint64_t)status.st_dev, (uint64_t)status.st_ino};
+	*page = (struct shared_page){memory, descriptor, (uint64_t)status.st_dev, (uint64_t)status.st_ino, master};
 }
 
-static bool map_sealed(struct shared_page *page, int descriptor) {
-	bool sealed =
-		ftruncate(descriptor, sizeof(struct page_memory)) == 0 && fcntl(descriptor, F_ADD_SEALS, SEALS) == 0;
+/* To make a file longer than this limit is answered by a signal that ends the process. */
+static bool is_within_the_limit_of_files(void) {
+	struct rlimit limit;
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	       (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= sizeof(struct page_memory));
+}
+
+static bool map_sealed(struct shared_page *page, int descriptor, process_identity master) {
+	bool sealed = is_within_the_limit_of_files() && fchmod(descriptor, S_IRUSR | S_IWUSR) == 0 &&
+		      ftruncate(descriptor, sizeof(struct page_memory)) == 0 &&
+		      fcntl(descriptor, F_ADD_SEALS, SEALS) == 0;
 	struct page_memory *memory = sealed ? map(descriptor) : NULL;
-	if (memory) remember(page, memory, descriptor);
+	if (memory) remember(page, memory, descriptor, master);
 	return memory != NULL;
 }
 
 enum status shared_page_make(struct shared_page *page, process_identity master) {
 	int descriptor = make_memfd();
-	if (descriptor >= 0 && !map_sealed(page, descriptor)) {
+	if (descriptor >= 0 && !map_sealed(page, descriptor, master)) {
 		close(descriptor);
 		descriptor = -1;
 	}
-	if (descriptor < 0) remember(page, map(-1), -1); /* children still have it, and nobody else finds it */
+	if (descriptor < 0) remember(page, map(-1), -1, master); /* children still have it, and nobody else finds it */
 	if (!page->memory) return STATUS_UNREADABLE;
 	if (descriptor >= 0 && !shared_page_reserve(page, 0, offsetof(struct page_memory, slots))) {
 		shared_page_leave(page);
@@ -95,12 +104,18 @@ enum status shared_page_make(struct shared_page *page, process_identity master) 
 	return STATUS_OK;
 }
 
-/* A page of ours, of this master's, that nobody can cut short. */
-static bool is_page(int descriptor, process_identity master) {
+/* A file of this user's alone, as long as a page. What was found under a name may be anything, a device too, and a
+ * device is not to be opened: this looks at a descriptor that was opened for nothing (O_PATH). */
+static bool is_own_file(int descriptor) {
 	struct stat status;
+	return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+	       (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 && status.st_size == sizeof(struct page_memory);
+}
+
+/* A page of this master's, that nobody can cut short. */
+static bool is_page(int descriptor, process_identity master) {
 	struct page_head head;
-	return fstat(descriptor, &status) == 0 && status.st_size == sizeof(struct page_memory) &&
-	       (fcntl(descriptor, F_GET_SEALS) & SEALS) == SEALS &&
+	return (fcntl(descriptor, F_GET_SEALS) & SEALS) == SEALS &&
 	       pread(descriptor, &head, sizeof head, 0) == sizeof head &&
 	       memcmp(&head.shape, &our_shape, sizeof our_shape) == 0 && head.master == master;
 }
@@ -112,13 +127,25 @@ static bool is_named_so(int folder, const char *entry) {
 	return length == sizeof name - 1 && memcmp(target, name, sizeof name - 1) == 0;
 }
 
+/* Opens it for reading and writing once it is known to be a file of ours; -1 where it is not. */
+static int open_own(int folder, const char *entry) {
+	int place = openat(folder, entry, O_PATH | O_CLOEXEC), descriptor = -1;
+	if (place < 0) return -1;
+	if (is_own_file(place)) {
+		char path[32];
+		snprintf(path, sizeof path, "/proc/self/fd/%d", place);
+		descriptor = open(path, O_RDWR | O_CLOEXEC);
+	}
+	close(place);
+	return descriptor;
+}
+
 static bool join_by(struct shared_page *page, int folder, const char *entry, process_identity master) {
-	if (!is_named_so(folder, entry)) return false;
-	int descriptor = openat(folder, entry, O_RDWR | O_CLOEXEC);
+	int descriptor = is_named_so(folder, entry) ? open_own(folder, entry) : -1;
 	if (descriptor < 0) return false;
 	struct page_memory *memory = is_page(descriptor, master) ? map(descriptor) : NULL;
 	if (memory)
-		remember(page, memory, descriptor);
+		remember(page, memory, descriptor, master);
 	else
 		close(descriptor);
 	return memory != NULL;
@@ -140,9 +167,22 @@ static bool join_through(struct shared_page *page, pid_t sibling, process_identi
 	return joined;
 }
 
-static bool is_child(pid_t pid, process_identity master) {
+/* Another child of this master that runs as this user; 0 where it is none. */
+static process_identity sibling(pid_t pid, process_identity master) {
 	struct process_stat stat;
-	return pid != getpid() && process_stat_read(pid, &stat) && stat.parent == process_number(master);
+	uid_t user;
+	bool is_one = pid != getpid() && process_stat_read(pid, &stat) && stat.parent == process_number(master) &&
+		      process_user(pid, &user) && user == geteuid();
+	return is_one ? stat.identity : 0;
+}
+
+/* Who it is, is asked again when its page was found: its number may be another's by now, or its user another. */
+static bool join_sibling(struct shared_page *page, pid_t pid, process_identity master) {
+	process_identity found = sibling(pid, master);
+	if (!found || !join_through(page, pid, master)) return false;
+	if (sibling(pid, master) == found) return true;
+	shared_page_leave(page);
+	return false;
 }
 
 static bool join_siblings(struct shared_page *page, process_identity master) {
@@ -151,18 +191,23 @@ static bool join_siblings(struct shared_page *page, process_identity master) {
 	bool joined = false;
 	int64_t number;
 	while (!joined && (number = numbered_folder_next(&processes)))
-		joined = is_child((pid_t)number, master) && join_through(page, (pid_t)number, master);
+		joined = join_sibling(page, (pid_t)number, master);
 	numbered_folder_close(&processes);
 	return joined;
 }
 
-/* What all children of a process have in common is its folder in /proc, which can be locked. */
+/*
+ * What all children of a process have in common are its folders in /proc, which can be locked. That of its descriptors
+ * can be opened by its own user alone, so nobody else can hold this lock up. -1 where it cannot be had: then the master
+ * is another user's, whose children cannot look into each other either, or somebody of ours was stopped holding it.
+ */
 static int lock_children_of(pid_t master) {
 	char path[32];
-	snprintf(path, sizeof path, "/proc/%d", (int)master);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)master);
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int tries = 0; folder >= 0 && tries < LOCK_TRIES; tries++) {
 		if (flock(folder, LOCK_EX | LOCK_NB) == 0) return folder;
+		if (errno != EWOULDBLOCK) break;
 		nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
 	}
 	if (folder >= 0) close(folder);
@@ -170,10 +215,10 @@ static int lock_children_of(pid_t master) {
 }
 
 enum status shared_page_find(struct shared_page *page, process_identity master) {
+	if (!process_is_alive(master)) return STATUS_UNREADABLE;
 	int lock = lock_children_of(process_number(master));
-	if (lock < 0) return STATUS_UNREADABLE;
-	enum status status = STATUS_UNREADABLE;
-	if (process_is_alive(master)) status = join_siblings(page, master) ? STATUS_OK : shared_page_make(page, master);
+	enum status status = join_siblings(page, master) ? STATUS_OK : shared_page_make(page, master);
+	if (lock < 0) return status;
 	flock(lock, LOCK_UN); /* a child that another thread forks meanwhile has it too, and would keep it */
 	close(lock);
 	return status;
@@ -198,26 +243,41 @@ static void end_texts(struct worker_report *report) {
 	report->answer.reason[sizeof report->answer.reason - 1] = '\0';
 }
 
-bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history) {
-	for (int tries = 0; tries < PAGE_READ_TRIES; tries++) {
-		uint32_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+bool read_settled(const _Atomic uint32_t *sequence, void *out, const void *from, size_t bytes, uint64_t until) {
+	for (;; sched_yield()) {
+		uint32_t before = atomic_load_explicit(sequence, memory_order_acquire);
 		if (!(before & 1)) {
-			*report = slot->report;
-			if (history) *history = slot->history;
+			memcpy(out, from, bytes);
 			atomic_thread_fence(memory_order_acquire);
-			if (atomic_load_explicit(&slot->sequence, memory_order_relaxed) == before) {
-				end_texts(report);
-				return true;
-			}
+			if (atomic_load_explicit(sequence, memory_order_relaxed) == before) return true;
 		}
-		sched_yield();
+		if (history_now() >= until) return false;
 	}
-	return false;
+}
+
+/* The report and the history of one moment, which lie one after the other. */
+bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history, uint64_t until) {
+	for (;;) {
+		uint32_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+		bool read =
+			read_settled(&slot->sequence, report, &slot->report, sizeof *report, until) &&
+			(!history || read_settled(&slot->sequence, history, &slot->history, sizeof *history, until));
+		if (!read) return false;
+		if (!history || atomic_load_explicit(&slot->sequence, memory_order_relaxed) == before) break;
+		if (history_now() >= until) return false;
+	}
+	end_texts(report);
+	return true;
 }
 
 bool shared_page_read(const struct shared_page *page, unsigned number, process_identity *owner,
 	struct worker_report *report, struct history *history) {
+	return shared_page_read_until(page, number, owner, report, history, history_now() + PAGE_READ_MS);
+}
+
+bool shared_page_read_until(const struct shared_page *page, unsigned number, process_identity *owner,
+	struct worker_report *report, struct history *history, uint64_t until) {
 	*owner = shared_page_owner(page, number);
-	return *owner && slot_read(&page->memory->slots[number], report, history) && report->of == *owner &&
+	return *owner && slot_read(&page->memory->slots[number], report, history, until) && report->of == *owner &&
 	       shared_page_owner(page, number) == *owner;
 }

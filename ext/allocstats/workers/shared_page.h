@@ -7,6 +7,9 @@
  * forked before it was made, as the workers of a server that loads the application after forking, find it in
  * /proc/<sibling>/fd. What is not in use takes no memory: a slot's is reserved when it is taken.
  *
+ * Only processes of the same user find it. What stands in it is nevertheless another process's word: whoever reads
+ * takes a copy, and trusts no number, index or text in it.
+ *
  * A slot's owner is recognised by number and start time, so a slot whose owner was killed is seen to be free. A process
  * that dies inside of writing leaves its own slot unreadable until the next owner takes it, and nothing else.
  *
@@ -31,12 +34,13 @@ struct shared_page {
 	struct page_memory *memory; /* NULL: there is none */
 	int descriptor;             /* -1 where it was not kept */
 	uint64_t device, inode;     /* of the descriptor, since the host may close it */
+	process_identity master;    /* that all its users come from, as this process knows it, whatever the page says */
 };
 
 /* Makes a page of which `master` is the process that all its users come from. */
 enum status shared_page_make(struct shared_page *page, process_identity master);
 
-/* Takes part in the page that another child of `master` has made, or makes it: one of them at a time. */
+/* Takes part in the page that another child of `master`, of the same user, has made, or makes it: one at a time. */
 enum status shared_page_find(struct shared_page *page, process_identity master);
 
 /* Ends this process's part in it; the page stays for the others. */
@@ -48,5 +52,9 @@ process_identity shared_page_owner(const struct shared_page *page, unsigned numb
 /* Reads a slot of the page; `history` may be NULL. False when it is nobody's, or its owner is inside of writing. */
 bool shared_page_read(const struct shared_page *page, unsigned number, process_identity *owner,
 	struct worker_report *report, struct history *history);
+
+/* The same, with patience until the clock (history_now) says so: for reading many. */
+bool shared_page_read_until(const struct shared_page *page, unsigned number, process_identity *owner,
+	struct worker_report *report, struct history *history, uint64_t until);
 
 #endif

@@ -10,7 +10,7 @@
 /* Two versions of this library can serve one server while it is restarted worker by worker. */
 struct page_shape {
 	uint64_t magic;
-	uint32_t version, slots, slot_bytes, report_bytes, figures, request_bytes;
+	uint32_t version, slots, slot_bytes, report_bytes, figures, request_bytes, reply_bytes;
 };
 
 struct page_head {
@@ -32,22 +32,31 @@ struct slot {
 
 struct page_memory {
 	struct page_head head;
-	_Atomic process_identity requester; /* who has a request under way */
-	_Atomic uint32_t request_number;    /* of the newest complete one */
-	_Atomic uint32_t request_sequence;  /* odd while it is written */
-	_Atomic uint32_t answers;           /* how many were written */
+	_Atomic uint64_t lease;            /* of the request under way: until when, and whose (page_request.c) */
+	_Atomic uint32_t request_number;   /* of the newest complete one */
+	_Atomic uint32_t request_sequence; /* odd while it is written */
+	_Atomic uint32_t reply_sequence;
+	_Atomic uint32_t answers; /* how many were written */
 	struct page_request request;
+	struct page_reply reply;
 	struct slot_owner owners[SHARED_PAGE_SLOTS];
 	struct slot slots[SHARED_PAGE_SLOTS];
 };
 
-/* How often a reader tries while a writer is at it. */
-enum { PAGE_READ_TRIES = 1000 };
+/*
+ * Copies what another process may be writing, tried until the clock (history_now) says `until`, and once in any case;
+ * false where it does not come to rest. Between two tries the processor is given away, which takes as long as others
+ * want it: so it is time that is counted, not tries.
+ */
+bool read_settled(const _Atomic uint32_t *sequence, void *out, const void *from, size_t bytes, uint64_t until);
+
+/* How long a reader has patience with a writer. */
+enum { PAGE_READ_MS = 10 };
 
 /* Takes the memory of a part of the page, so that touching it cannot fail; false where it cannot be had. */
 bool shared_page_reserve(const struct shared_page *page, size_t offset, size_t bytes);
 
-bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history);
+bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history, uint64_t until);
 
 /* A word that processes wait on: until it is no longer `heard`, or `ms` milliseconds have gone by. */
 void word_wait(const _Atomic uint32_t *word, uint32_t heard, uint32_t ms);

@@ -9,6 +9,7 @@
 
 /* Figures that cost milliseconds, so they are read less often than the sample; absent as HISTORY_ABSENT. */
 struct slow_figures {
+	uint64_t at; /* when they were read, by history_now; 0: not yet */
 	uint64_t pss, uss, swap;
 };
 
@@ -16,7 +17,8 @@ struct slow_figures {
 struct worker_answer {
 	uint64_t released; /* bytes, or HISTORY_ABSENT */
 	double seconds;
-	uint32_t request; /* its number; 0: none was answered */
+	uint32_t begun;   /* number of the last request that this worker has taken up */
+	uint32_t request; /* of the last one that it has answered; 0: none was */
 	char outcome[16], reason[188];
 };
 

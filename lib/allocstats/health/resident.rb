@@ -22,7 +22,7 @@ module AllocStats
 
       def resident
         count = facts.workers.count(&:alive?)
-        together = facts.workers.total[:pss] if count > 1
+        together = facts.workers.total[:pss] || facts.workers.workers_total[:pss] if count > 1
         together ? [together, "in #{count} workers"] : [facts.rss, "in this process"]
       end
     end

@@ -2,43 +2,78 @@
 
 module AllocStats
   class Workers
-    # Something that one worker asks of all others: it goes into the shared page, their samplers are woken, and their
-    # answers are collected until all have answered or the time is over.
+    # Something that one worker asks of others: it goes into the shared page, their samplers are woken, and their answers
+    # are collected until all that can answer have, or the time is over. Who has ended, is stopped or runs no sampler any
+    # more is not waited for.
     class Request
+      # How long others are waited for unless it is said: who asks may be a server's thread.
+      SECONDS = 2
+
       # A moment, in which somebody else's request may end.
       MOMENT = 0.02
 
       # Seconds after which it is looked whether those who have not answered are still there.
-      LONGEST_WAIT = 0.5
+      LONGEST_WAIT = 0.1
+
+      # How much longer than for the answers the page is held: the own part of the work may take its time.
+      LEASE = 30
+
+      # What a worker can answer.
+      OUTCOMES = %w[released nothing noop tuned partly read refused failed].freeze
 
       # @param workers [Array<Worker>] who is asked, without this process
-      def initialize(workers, kind:, options:, timeout:)
+      # @param only [Boolean] whether the others are not asked, and not woken
+      def initialize(workers, kind:, options:, timeout:, only: false)
         unless timeout.is_a?(Numeric) && timeout.real? && timeout >= 0
           raise InvalidValue, "the timeout is a number of seconds, not #{timeout.inspect[0, 80]}"
         end
         @workers = workers
         @kind = kind
         @text = Sampler::Errand.text(options)
+        @to = workers.first&.identity if only
         @deadline = Clock.now + timeout
       end
 
       # Asks; the block is what this process does meanwhile.
+      # @yieldparam number [Integer, nil] of the request; nil where nobody could be asked
       # @return [Array] the block's value, and the answers: {worker => Hash}
       def run
-        number = ask unless @workers.empty?
-        own = yield
-        [own, number ? collect(number) : @workers.to_h { |worker| [worker, silence("another worker's request was under way")] }]
-      ensure
-        SharedPage.end_request if number
+        return [yield(nil), {}] if @workers.empty?
+        result = nil
+        asked = try { SharedPage.request(@kind, @text, @to, left + LEASE) { |number| result = [yield(number), collect(number)] } }
+        asked ? result : [yield(nil), all(unasked(asked))]
+      end
+
+      # Asks, and leaves it to poll and #end what becomes of it.
+      # @return [Request]
+      def begin
+        @number, @lease = @asked = (try { SharedPage.begin_request(@kind, @text, @to, left) } unless @workers.empty?)
+        self
+      end
+
+      # @return [Hash{Worker => Hash}] the answers there are; {outcome: "pending"} of those that may still come
+      def poll
+        return all(unasked(@asked)) unless @number
+        answers = look(@number)
+        answers = give_up(answers, @number) if left <= 0
+        self.end if answers.values.all?
+        answers.transform_values { |answer| answer || {outcome: "pending"} }
+      end
+
+      def end
+        lease, @lease = @lease, nil
+        SharedPage.end_request(lease) if lease
       end
 
       private
 
-      # The request's number; nil where another worker's was under way all the time, false where there is no page.
-      def ask
+      def left = [@deadline - Clock.now, 0].max
+
+      # What the block answers: nil while another worker's request was under way all the time, false where there is no page.
+      def try
         loop do
-          number = SharedPage.request(@kind, @text)
-          return number unless number.nil? && Clock.now < @deadline
+          asked = yield
+          return asked unless asked.nil? && left > 0
           sleep MOMENT
         end
       end
@@ -46,22 +81,42 @@ module AllocStats
       def collect(number)
         loop do
           count = SharedPage.answer_count
-          rows = SharedPage.rows.to_h { |row| [row[:pid], row] }
-          answers = @workers.to_h { |worker| [worker, answer_in(rows[worker.pid], number)] }
-          return answers if answers.values.all? || Clock.now >= @deadline && (answers = give_up(answers))
-          SharedPage.wait_answers(count, [@deadline - Clock.now, LONGEST_WAIT].min)
+          answers = look(number)
+          return answers if answers.values.all?
+          return give_up(answers, number) if left <= 0
+          SharedPage.wait_answers(count, [left, LONGEST_WAIT].min)
         end
       end
 
-      # nil while it is still to be waited for.
-      def answer_in(row, number)
-        return silence("it has ended") unless row && row[:alive]
-        row[:answer] if row.dig(:answer, :request) == number
+      # Each one's answer; nil while it is still to be waited for.
+      def look(number)
+        @rows = SharedPage.rows.to_h { |row| [row[:identity], row] }
+        @workers.to_h { |worker| [worker, answer_in(@rows[worker.identity], worker, number)] }
       end
 
-      def give_up(answers)
-        answers.transform_values { |answer| answer || silence("it has not answered in time") }
+      def answer_in(row, worker, number)
+        return silence(File.exist?("/proc/#{worker.pid}") ? "its sampler has ended" : "it has ended") unless row
+        return understood(row[:answer]) if row.dig(:answer, :request) == number
+        return silence("it has ended") unless row[:alive]
+        silence("it is stopped, by a signal or a debugger") if row[:stopped]
       end
+
+      def understood(answer)
+        OUTCOMES.include?(answer[:outcome]) ? answer : silence("its answer makes no sense")
+      end
+
+      def give_up(answers, number)
+        answers.to_h do |worker, answer|
+          begun = @rows.dig(worker.identity, :answer, :begun) == number
+          [worker, answer || silence(begun ? "it has begun, and was not done in time" : "it has not answered in time")]
+        end
+      end
+
+      def unasked(asked)
+        silence((asked == false) ? "there is no page to ask it by" : "another worker's request was under way")
+      end
+
+      def all(answer) = @workers.to_h { |worker| [worker, answer] }
 
       def silence(reason)
         {outcome: "no_answer", reason: reason}

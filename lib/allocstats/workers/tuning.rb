@@ -4,19 +4,25 @@ module AllocStats
   class Workers
     # What came of tuning all workers.
     #
-    # - `own` (AllocStats::Tuning) of this process, with all its values
+    # - `own` (AllocStats::Tuning, nil) of this process, with all its values; nil where another one alone was asked
     # - `answers` (Array<Hash>) one a worker: {index:, pid:, outcome:, reason:, seconds:}. The outcome is "tuned"; "partly"
     #   with what failed; "failed" with an error's sentence; or "no_answer"
     class Tuning
-      def self.run(workers, timeout:, profile:, options:)
+      def self.run(workers, only:, timeout:, profile:, options:)
+        asked = only ? [workers.fetch(only)] : workers.select(&:alive?)
+        own, here = tune_here(profile, options) if asked.any?(&:self?)
+        others = asked.reject(&:self?)
+        _, answers = Request.new(others, kind: Sampler::Errand::TUNE, options: {profile: profile, options: options}, timeout: timeout, only: !only.nil?).run {}
+        new(own, asked.map { |worker| Purge.answer(worker, worker.self? ? here : answers[worker]).except(:released) })
+      end
+
+      def self.tune_here(profile, options)
         begun = Clock.now
         own = AllocStats.tune(profile, **options)
         outcome, reason = Sampler::Errand.outcome_of(own)
-        here = {outcome: outcome, reason: reason, seconds: Clock.now - begun}
-        others = workers.select { |worker| worker.alive? && !worker.self? }
-        _, answers = Request.new(others, kind: Sampler::Errand::TUNE, options: {profile: profile, options: options}, timeout: timeout).run {}
-        new(own, workers.select(&:alive?).map { |worker| Purge.answer(worker, worker.self? ? here : answers[worker]).except(:released) })
+        [own, {outcome: outcome, reason: reason, seconds: Clock.now - begun}]
       end
+      private_class_method :tune_here
 
       attr_reader :own, :answers
 
@@ -32,7 +38,7 @@ module AllocStats
       end
 
       def to_h
-        {complete: complete?, own: own.to_h, answers: answers}
+        {complete: complete?, own: own&.to_h, answers: answers}
       end
 
       def inspect
