@@ -34,6 +34,7 @@ module AllocStats
   autoload :Launch, "allocstats/launch"
   autoload :Ledger, "allocstats/ledger"
   autoload :Loaded, "allocstats/loaded"
+  autoload :Measured, "allocstats/measured"
   autoload :Metrics, "allocstats/metrics"
   autoload :OtherProcess, "allocstats/other_process"
   autoload :Preloads, "allocstats/preloads"
