@@ -51,6 +51,7 @@ module AllocStats
   autoload :Threshold, "allocstats/threshold"
   autoload :Tuner, "allocstats/tuner"
   autoload :Tuning, "allocstats/tuning"
+  autoload :VersionNumber, "allocstats/version_number"
   autoload :Worker, "allocstats/worker"
   autoload :Workers, "allocstats/workers"
 
