@@ -33,6 +33,11 @@ module AllocStats
       one * other if one && other
     end
 
+    # Whether a number that somebody gave lies in a range. No range has NaN in it, and Ruby 4.1 does not let it be asked.
+    def within?(range, number)
+      number.is_a?(Numeric) && number.real? && !(number.respond_to?(:nan?) && number.nan?) && range.cover?(number)
+    end
+
     # What is at a place in JSON, where it is an object; an empty one otherwise.
     # @return [Hash]
     def object(value) = value.is_a?(Hash) ? value : {}
