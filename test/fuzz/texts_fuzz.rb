@@ -29,8 +29,8 @@ class TextsFuzz < Fuzzing::Target
     "LD_PRELOAD" => "/usr/lib/libjemalloc.so.2:libmimalloc.so.2 libtcmalloc_minimal.so.4"
   }.freeze
 
-  # Raised is the one kind of error that a text can cause.
-  def self.errors = 1
+  # Most of what is broken is nil, not an error.
+  def self.errors = 0
 
   def initialize
     super
