@@ -42,6 +42,22 @@ class BuildTest < Minitest::Test
   def obtain(*pins, sources:) = Archive.obtain(pins: pins, sources: sources, report: @lines.method(:<<))
 end
 
+class PlatformTest < BuildTest
+  def with_host_os(name)
+    before = RbConfig::CONFIG["host_os"]
+    RbConfig::CONFIG["host_os"] = name
+    yield
+  ensure
+    RbConfig::CONFIG["host_os"] = before
+  end
+
+  # musl-gcc is the machine's gcc, which says gnu.
+  def test_a_ruby_on_musl_whose_compiler_does_not_say_so
+    assert_equal "musl", with_host_os("linux-musl") { Platform.libc }
+    assert_equal "glibc", with_host_os("linux-gnu") { Platform.libc } unless `#{Platform.compiler} -dumpmachine`.include?("musl")
+  end
+end
+
 class DependenciesTest < BuildTest
   def dependencies = Dependencies.load
 
@@ -509,6 +525,16 @@ class ExtconfTest < BuildTest
     output, status = Open3.capture2e(environment.merge("MALLOC_CONF" => "abort_conf:true,nonsense:1"), RbConfig.ruby, "-I#{gem_without_archives}/lib", "-rallocstats",
       "-e", "AllocStats.sample; heap = AllocStats.private_heap; print heap.allocator, heap.version, heap.held.fetch(:samples).positive?")
     assert_equal ["jemalloc5.3.0true", true], [output, status.success?]
+  end
+
+  # Ruby 4.0's warn under -Wextra.
+  def test_rubys_headers_are_the_systems
+    _, stderr, success = extconf("--with-private-allocator=libc")
+    assert success, stderr
+    flags = File.read(File.join(@folder, "build", "Makefile"))[/^INCFLAGS = (.*)/, 1]
+    refute_match(/-I\$\((arch_)?hdrdir\)/, flags)
+    assert_match(/-isystem \$\(arch_hdrdir\).* -isystem \$\(hdrdir\)( |\z)/, flags)
+    assert make
   end
 
   def test_the_extension_compiles_without_a_warning

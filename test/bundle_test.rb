@@ -4,6 +4,7 @@ require "test_helper"
 require "digest"
 require "fileutils"
 require "json"
+require "minitest/mock"
 require "open3"
 require "tmpdir"
 require "support/archive_server"
@@ -92,6 +93,19 @@ class BundleTest < Minitest::Test
     value = ChildProcess.ruby("[#{threads}, AllocStats.allocator.verdict, AllocStats.purge.outcome]", env: {"LD_PRELOAD" => library.path}).value
     assert_equal [true, "sole"], value[0, 2]
     assert_includes %w[released nothing], value[2]
+  end
+
+  # Whoever lacks one of malloc's functions leaves it to the C library: such a process mixes two allocators.
+  def test_a_mimalloc_on_musl_owns_all_of_malloc
+    skip "musl-gcc is not on this machine" unless system("which", "musl-gcc", out: File::NULL)
+    archive = Archive.obtain(pins: Dependencies.load.pins("mimalloc", "2.0.9"), sources: Sources.usual(folder: Sources::ARCHIVES, mirror: nil, download: false), report: ->(_) {})
+    allocator = SharedAllocator.for(archive, @folder)
+    Platform.stub(:compiler, "musl-gcc") { Platform.stub(:libc, "musl") { allocator.build } }
+    defined = `nm -D --defined-only #{allocator.library}`.lines.map { |line| line.split.last }
+    assert_empty File.read(File.expand_path("../ext/allocstats/owned_functions.def", __dir__)).scan(/^OWNED_FUNCTION\((\w+)/).flatten - defined
+  rescue Failure => failure
+    skip failure.message if failure.message.start_with?("no source archive")
+    raise
   end
 
   def test_it_is_used_again_and_replaced_whole

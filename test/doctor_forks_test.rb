@@ -54,6 +54,20 @@ class DoctorForksTest < Minitest::Test
     assert_empty in_parent("$children = [fork { sleep }]").last
   end
 
+  # As Ruby's own timer thread does from 3.3 on, within the same tick of the kernel's.
+  def test_threads_that_begin_after_the_fork
+    assert_empty in_parent("5.times { $children = [*$children, fork { sleep }]; Thread.new { sleep }.name = 'of this test'; sleep 0.05 }").last
+  end
+
+  # After the highest number comes a low one.
+  def test_the_order_of_numbers
+    forks = AllocStats::Doctor::Forks.new("/proc/self")
+    most = Integer(File.read("/proc/sys/kernel/pid_max"))
+    {[100, 101] => true, [101, 100] => false, [most - 1, 301] => true, [301, most - 1] => false}.each do |(thread, child), first|
+      assert_equal first, forks.send(:before?, thread, child), [thread, child]
+    end
+  end
+
   def test_what_is_not_there
     assert_raises(Errno::ENOENT) { AllocStats::Doctor::Forks.new("/proc/4194305").beside_beginning_threads }
   end

@@ -60,6 +60,17 @@ class PreloadsTest < Minitest::Test
     end
   end
 
+  # A program that writes over its arguments and what follows them leaves such an environ.
+  def test_an_environment_of_nuls_alone_is_none
+    Dir.mktmpdir do |root|
+      Dir.mkdir("#{root}/4711")
+      {"\0" * 100 => false, "" => true, "A=1\0\0\0" => true}.each do |text, readable|
+        File.binwrite("#{root}/4711/environ", text)
+        assert_equal readable, AllocStats::StartEnvironment.new(4711, root: root).readable?, text.inspect
+      end
+    end
+  end
+
   def test_a_circle_of_parents_ends
     Dir.mktmpdir do |root|
       made(root, 5, "A=1\0", 6)

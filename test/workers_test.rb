@@ -231,7 +231,7 @@ class WorkersTest < Minitest::Test
 
   def test_a_purge_that_nobody_waits_for
     pending, settled, complete, again, reason = child(<<~RUBY)
-      family(2, in_each: -> { purge = AllocStats.method(:purge); AllocStats.define_singleton_method(:purge) { |**options| sleep 0.5; purge.call(**options) } }) do |pids|
+      family(2, in_each: -> { AllocStats.singleton_class.prepend(Module.new { def purge(**) = (sleep 0.5; super) }) }) do |pids|
         begun = AllocStats.workers.begin_purge(timeout: 20)
         first = begun.poll
         other = AllocStats.workers.purge(timeout: 0).answers.map { |answer| answer[:reason] }

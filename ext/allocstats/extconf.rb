@@ -89,9 +89,11 @@ module AllocStats
         raise Failure, "#{Platform.compiler} cannot build a program (see mkmf.log): #{Platform::TOOLS}."
       end
 
-      # mkmf's own warnings come from the way Ruby was built; these are the ones this code is written to.
+      # mkmf's own warnings come from the way Ruby was built; these are the ones this code is written to, and Ruby's
+      # headers, which are not, are the system's.
       def flags
         $warnflags = "-Wall -Wextra"
+        $INCFLAGS.gsub!(/-I(?=\$\((?:arch_)?hdrdir\))/, "-isystem ")
         $CFLAGS << " -std=gnu11 -fvisibility=hidden -MMD -MP"
         $CFLAGS << " -Werror" if enable_config("werror", false)
         $DLDFLAGS << " -Wl,--exclude-libs,ALL"

@@ -47,10 +47,14 @@ static char *main_program_path(void) {
 	return copy_string(path);
 }
 
-/* Opens no new object: RTLD_NOLOAD only gives a handle of one that is loaded. */
-static bool open_object(struct loaded_object *object, const char *linker_name) {
-	object->main_program = linker_name[0] == '\0';
-	object->handle = object->main_program ? dlopen(NULL, RTLD_LAZY) : dlopen(linker_name, RTLD_LAZY | RTLD_NOLOAD);
+/*
+ * Opens no new object: RTLD_NOLOAD only gives a handle of one that is loaded. It has none for the main program, which
+ * musl names, nor for what the kernel maps, which has no name there.
+ */
+static bool open_object(struct loaded_object *object, const char *linker_name, bool main_program) {
+	object->main_program = main_program;
+	if (!main_program && linker_name[0] == '\0') return false;
+	object->handle = main_program ? dlopen(NULL, RTLD_LAZY) : dlopen(linker_name, RTLD_LAZY | RTLD_NOLOAD);
 	if (!object->handle) return false;
 	object->libc = owner_symbol(object, "getauxval") && owner_symbol(object, "fopen");
 	for (size_t i = 0; i < ALLOCATOR_COUNT; i++)
@@ -66,7 +70,10 @@ void loaded_object_close(struct loaded_object *object) {
 	*object = (struct loaded_object){0};
 }
 
-/* The names and bases of all loaded objects: taken under the linker's lock, opened after it is released. */
+/*
+ * The names and bases of all loaded objects, of which the main program is the first (dl_iterate_phdr(3)): taken under
+ * the linker's lock, opened after it is released.
+ */
 struct object_names {
 	struct {
 		char *name;
@@ -120,7 +127,7 @@ static enum status open_relevant_objects(
 	for (size_t i = 0; i < names->count; i++) {
 		struct loaded_object *object = &out->objects[out->object_count];
 		object->base = names->rows[i].base;
-		if (open_object(object, names->rows[i].name) &&
+		if (open_object(object, names->rows[i].name, i == 0) &&
 			(object->carries || owns_something(bases, object->base)))
 			out->object_count++;
 		else
@@ -154,7 +161,9 @@ void ownership_free(struct ownership *ownership) {
 enum status ownership_each_loaded(void (*visit)(const char *name, void *data), void *data) {
 	struct object_names names = {0};
 	dl_iterate_phdr(remember_name, &names);
-	for (size_t i = 0; i < names.count; i++) visit(names.rows[i].name, data);
+	if (names.count > 0) visit("", data);
+	for (size_t i = 1; i < names.count; i++)
+		if (names.rows[i].name[0] != '\0') visit(names.rows[i].name, data);
 	free_names(&names);
 	return names.failed ? STATUS_NO_MEMORY : STATUS_OK;
 }

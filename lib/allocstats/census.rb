@@ -22,19 +22,26 @@ module AllocStats
     attr_reader :allocator, :figures, :arenas, :bins, :details, :seconds, :format, :text
 
     # @raise [Unsupported] on an allocator without statistics
+    # @raise [Malformed]
     def self.take
       format, text, seconds = Allocators.stats_dump
       raise Unsupported, unsupported unless format
       parse(format, text, allocator: Allocators.bound_name, seconds: seconds)
     end
 
-    # @raise [Error] for a text that is not of this format
+    # @raise [Malformed] for a text that is not of this format
     def self.parse(format, text, allocator:, seconds:)
       room = Allocators[allocator] or raise UnknownName.among("allocator", allocator, Allocators::LIST)
-      parts = room.census(text)
+      parts = understanding(format, allocator) { room.census(text) }
       new(allocator: allocator, format: format, text: text, seconds: seconds, **parts)
-    rescue ArgumentError, KeyError, NoMethodError, RangeError, TypeError => error
-      raise Error, "#{allocator} gave a stats dump that allocstats does not understand (#{format}: #{error.message.lines.first&.strip})"
+    end
+
+    # Has the block take a stats dump apart, and says whose it was where that cannot be done.
+    # @raise [Malformed]
+    def self.understanding(format, allocator = Allocators.bound_name)
+      yield
+    rescue Malformed => error
+      raise Malformed, "#{allocator} gave a stats dump that allocstats does not understand (#{format}: #{error.message})"
     end
 
     def self.unsupported

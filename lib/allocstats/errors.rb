@@ -35,6 +35,9 @@ module AllocStats
   # The name can be read and not written.
   class ReadOnly < Error; end
 
+  # A text of the allocator's or of another process is not of the kind that it should be.
+  class Malformed < Error; end
+
   # What was asked for can crash the process, and `unsafe: true` was not given.
   class Refused < Error; end
 

@@ -19,7 +19,8 @@ end
 # Which malloc runs this process, where its resident memory is, and how to get it back.
 #
 # Everything here speaks of the process that calls it, at the moment of the call. What cannot be measured is nil; what
-# the running allocator cannot do raises AllocStats::Unsupported with a sentence that says which allocators can.
+# the running allocator cannot do raises AllocStats::Unsupported with a sentence that says which allocators can; and so
+# does what cannot be done in another Ractor than the main one (AllocStats::Ractors).
 module AllocStats
   autoload :Census, "allocstats/census"
   autoload :Clock, "allocstats/clock"
@@ -34,6 +35,7 @@ module AllocStats
   autoload :Launch, "allocstats/launch"
   autoload :Ledger, "allocstats/ledger"
   autoload :Loaded, "allocstats/loaded"
+  autoload :Measured, "allocstats/measured"
   autoload :Metrics, "allocstats/metrics"
   autoload :OtherProcess, "allocstats/other_process"
   autoload :Preloads, "allocstats/preloads"
@@ -50,6 +52,7 @@ module AllocStats
   autoload :Threshold, "allocstats/threshold"
   autoload :Tuner, "allocstats/tuner"
   autoload :Tuning, "allocstats/tuning"
+  autoload :VersionNumber, "allocstats/version_number"
   autoload :Worker, "allocstats/worker"
   autoload :Workers, "allocstats/workers"
 
@@ -268,4 +271,8 @@ module AllocStats
   end
 end
 
-AllocStats::Stub.cover(AllocStats) unless AllocStats.supported?
+if AllocStats.supported?
+  require_relative "ractors"
+else
+  AllocStats::Stub.cover(AllocStats)
+end

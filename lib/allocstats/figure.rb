@@ -12,10 +12,10 @@ module AllocStats
   # - `note` (String or nil) what to know of it on the allocator that runs this process
   Figure = Struct.new(:name, :unit, :kind, :definition, :allocators, :note, keyword_init: true) do
     # All figures by name, in the order in which they are shown.
-    def self.catalogue
-      @catalogue ||= Sample.catalogue.to_h { |name, unit, kind, definition, allocators, note|
-        [name, new(name: name, unit: unit, kind: kind, definition: definition.freeze, allocators: allocators.freeze, note: note.freeze).freeze]
-      }.freeze
-    end
+    def self.catalogue = self::CATALOGUE
   end
+
+  Figure::CATALOGUE = Ractor.make_shareable(Sample.catalogue.to_h { |name, unit, kind, definition, allocators, note|
+    [name, Figure.new(name: name, unit: unit, kind: kind, definition: definition, allocators: allocators, note: note)]
+  })
 end

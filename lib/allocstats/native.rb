@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "rbconfig" # which RubyGems loads, where it is
+
 module AllocStats
   # Whether this platform has what allocstats needs: Linux, and the extension that was built for it.
   def self.supported?

@@ -55,15 +55,15 @@ module AllocStats
     def stat = Stat.new(read("stat"))
 
     # The lines of status: {"VmHWM" => "13640 kB", ...}
-    # @return [Hash{String => String, nil}]
+    # @return [Hash{String => String}]
     def status
-      read("status").lines(chomp: true).to_h { |line| line.split(/:\s*/, 2) }
+      read("status").scan(/^([^:\n]+):[ \t]*(.*)$/n).to_h
     end
 
     # The most bytes that were ever resident.
     # @return [Integer, nil] nil where the kernel does not say
     def peak
-      status["VmHWM"]&.then { |text| Integer(text[/\A\d+/]) * 1024 }
+      Measured.product(Measured.count(status["VmHWM"].to_s[/\A\d+(?= kB)/n]), 1024)
     end
 
     # How its threads call themselves, and how many do: {"ruby" => 6, "jemalloc_bg_thd" => 1}

@@ -12,12 +12,13 @@ module AllocStats
   #   the process has more pages of its own than before: collecting or compacting wrote to pages that it shared with its
   #   parent and siblings, so that the machine has less although the resident set may be smaller; :noop, when the allocator
   #   can do nothing
-  # - `reason` (String or nil) why nothing was released, and which threads keep theirs for now
+  # - `reason` (String or nil) why nothing was released, which threads keep theirs for now, and what Ruby keeps
   # - `steps` (Array<Step>) what was done, in order
   # - `threads` (Hash) how many other Ruby threads were :asked to hand back what the allocator keeps for them alone, which
   #   each does at its next AllocStats.safe_point; empty where the allocator keeps nothing for threads
   # - `seconds` (Float)
   class Purge
+    autoload :RubyHeap, "allocstats/purge/ruby_heap"
     autoload :Run, "allocstats/purge/run"
 
     # `name` is in the allocator's own words; `released` are bytes of resident set, negative where it grew meanwhile.
@@ -78,6 +79,7 @@ module AllocStats
       @seconds = seconds
       @released = beyond_noise(before[:rss] - after[:rss]) if before[:rss] && after[:rss]
       @unshared = beyond_noise(after[:uss] - before[:uss]) if before[:uss] && after[:uss]
+      @emptied = RubyHeap.emptied
       @outcome = find_outcome(supported)
       @reason = find_reason
       freeze
@@ -110,7 +112,7 @@ module AllocStats
     end
 
     def find_reason
-      [outcome_reason, threads_reason].compact.join("; ").then { |text| text unless text.empty? }
+      [outcome_reason, threads_reason, emptied_reason].compact.join("; ").then { |text| text unless text.empty? }
     end
 
     def outcome_reason
@@ -119,6 +121,12 @@ module AllocStats
       when :nothing then released ? "no pages were free to be returned" : "the resident set cannot be read"
       when :unshared then "the process has #{Formats::Units.inline_bytes(@unshared)} more of its own than before"
       end
+    end
+
+    # Pages of Ruby's heap that hold nothing.
+    def emptied_reason
+      return unless @emptied && @emptied >= RubyHeap::MUCH
+      "Ruby keeps #{Formats::Units.inline_bytes(@emptied)} of emptied pages of its heap, and gives them back only where it compacts it (compact: true)"
     end
 
     # Threads matter only where the allocator keeps memory for them.

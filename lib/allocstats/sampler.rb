@@ -98,7 +98,7 @@ module AllocStats
 
       def wanted(interval)
         interval = @interval || INTERVAL if interval.nil?
-        unless interval.is_a?(Numeric) && interval.real? && INTERVALS.cover?(interval)
+        unless Measured.within?(INTERVALS, interval)
           raise InvalidValue, "the interval is a number of seconds from #{INTERVALS.min} to #{INTERVALS.max.to_i}, not #{interval.inspect[0, 80]}"
         end
         @interval = interval.to_f

@@ -46,6 +46,7 @@ module AllocStats
 
     def parse(text)
       entries = text.split("\0").reject(&:empty?)
+      return if entries.empty? && !text.empty? # NULs alone: what was there is gone
       return unless entries.all? { |entry| entry.match?(ENTRY) }
       rejoined(entries).to_h { |entry| entry.split("=", 2) }
     end

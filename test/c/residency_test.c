@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "kernel/residency.h"
+#include "kernel/residency_glibc.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -171,4 +172,62 @@ TEST(resident_pages_are_counted) {
 	CHECK_EQUAL(page, residency_count(start + 16, start + 17));
 	munmap(memory, bytes);
 	CHECK_EQUAL(0, residency_count(start, start + bytes));
+}
+
+/* What glibc writes at the start of a block that has a mapping of its own. */
+static void write_block(char *memory, uint64_t size) {
+	const uint64_t header[] = {0, size | 2};
+	memcpy(memory, header, sizeof header);
+}
+
+TEST(blocks_with_a_mapping_of_their_own_are_known_by_the_header_of_each_version) {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 16 * page;
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(memory != MAP_FAILED);
+	uint64_t start = (uint64_t)(uintptr_t)memory;
+	struct mapping mapping = made(start, start + bytes, bytes, bytes, 0);
+	mapping.traits = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_NAMELESS;
+	const struct mappings mappings = {&mapping, 1, 1};
+	static const struct {
+		uint64_t pages, less, claimed; /* `less` bytes than the pages is the size in the header */
+	} cases[] = {
+		{4, 0, 4},  /* up to 2.42 */
+		{4, 16, 4}, /* from 2.43 on */
+		{16, 16, 16},
+		{4, 8, 0},
+		{4, 32, 0},
+		{0, 0, 0},
+		{17, 0, 0}, /* longer than the mapping */
+		{17, 16, 0},
+		{1u << 30, 16, 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct claims claims = {0}, known = {0};
+		write_block(memory, cases[i].pages * page - cases[i].less);
+		REQUIRE_EQUAL(STATUS_OK, glibc_claim(&mappings, &known, &claims).status);
+		REQUIRE_EQUAL(cases[i].claimed > 0, claims.count);
+		if (claims.count) CHECK_EQUAL(cases[i].claimed * page, claims.items[0].end - start);
+		claims_free(&claims);
+	}
+	munmap(memory, bytes);
+}
+
+TEST(blocks_of_both_versions_may_follow_each_other) {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 16 * page;
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(memory != MAP_FAILED);
+	uint64_t start = (uint64_t)(uintptr_t)memory;
+	struct mapping mapping = made(start, start + bytes, bytes, bytes, 0);
+	mapping.traits = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_NAMELESS;
+	const struct mappings mappings = {&mapping, 1, 1};
+	struct claims claims = {0}, known = {0};
+	write_block(memory, 4 * page);
+	write_block(memory + 4 * page, 5 * page - 16);
+	write_block(memory + 9 * page, 2 * page - 16);
+	REQUIRE_EQUAL(STATUS_OK, glibc_claim(&mappings, &known, &claims).status);
+	claims_settle(&claims);
+	REQUIRE_EQUAL(1, claims.count);
+	CHECK_EQUAL(11 * page, claims.items[0].end - start);
+	claims_free(&claims);
+	munmap(memory, bytes);
 }

@@ -22,6 +22,9 @@ module Fuzzing
     def self.allocators = TestAllocators.to_a
     def self.environments = [{}]
 
+    # Of how many kinds at least the errors are that a short run meets.
+    def self.errors = 2
+
     # One call, made up from `random`: any object whose inspect shows a person what was called.
     def attempt(random) = raise(NotImplementedError)
 

@@ -44,9 +44,11 @@ module AllocStats
 
       def compiler_banner = Open3.capture2e("#{compiler} --version").first.lines.first.to_s.strip
 
+      # The one that Ruby runs on. Its name for the system says so, where its compiler, which can be a wrapper of another
+      # one's (musl-gcc), does not.
       def libc
         output, = Open3.capture2e("#{compiler} -dumpmachine")
-        output.include?("musl") ? "musl" : "glibc"
+        [RbConfig::CONFIG["host_os"], output].any? { |system| system.include?("musl") } ? "musl" : "glibc"
       end
 
       def runs?(command, argument)

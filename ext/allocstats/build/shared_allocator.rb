@@ -27,8 +27,9 @@ module AllocStats
       class Mimalloc < SharedAllocator
         FLAGS = %w[-std=gnu11 -O3 -fPIC -fvisibility=hidden -fno-builtin-malloc -DNDEBUG -w
           -DMI_MALLOC_OVERRIDE -DMI_SHARED_LIB -DMI_SHARED_LIB_EXPORT -DMI_BUILD_RELEASE].freeze
-        # musl reserves no room for thread-local storage of the initial kind.
-        OF_LIBC = {"glibc" => %w[-ftls-model=initial-exec], "musl" => %w[-ftls-model=local-dynamic -DMI_LIBC_MUSL=1]}.freeze
+        # musl reserves no room for thread-local storage of the initial kind, and does not define what mimalloc asks before
+        # it defines aligned_alloc.
+        OF_LIBC = {"glibc" => %w[-ftls-model=initial-exec], "musl" => %w[-ftls-model=local-dynamic -DMI_LIBC_MUSL=1 -D__USE_ISOC11=1]}.freeze
 
         # "libmimalloc.so.3"
         def file = "libmimalloc.so.#{version.to_i}"

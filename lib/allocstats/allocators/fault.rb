@@ -4,7 +4,7 @@ module AllocStats
   module Allocators
     # What is wrong with some versions of an allocator.
     #
-    # - `versions` as requirements of RubyGems
+    # - `versions` as VersionNumber#meets? takes them
     # - `fault` what happens, and `fixed` where it does no more (nil: nowhere yet)
     # - `source` who says so
     # - `severity` (Symbol) :wrong or :warning
@@ -15,7 +15,7 @@ module AllocStats
     Fault = Struct.new(:versions, :fault, :fixed, :source, :severity, :condition, :asked, :remedy, keyword_init: true) do
       # @param version [String, nil]
       def of?(version)
-        (version && Gem::Version.correct?(version)) ? Gem::Requirement.new(*versions).satisfied_by?(Gem::Version.new(version)) : false
+        VersionNumber.read(version)&.meets?(versions) || false
       end
     end
   end

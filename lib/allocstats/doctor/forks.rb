@@ -9,6 +9,11 @@ module AllocStats
       # With the ticks' own length, of 10 ms, the two are less than 20 ms apart.
       TICKS = 1
 
+      # Numbers are given out in order, one by one up to this, and then from the beginning again: of a thread and a child
+      # that began in the same tick, they tell which was first. From 3.3 on Ruby ends its own timer thread before a fork
+      # and begins another one right after it.
+      NUMBERS = "/proc/sys/kernel/pid_max"
+
       # Whose start is waited for before anybody can fork (AllocStats.start).
       OUR_OWN = "allocstats"
 
@@ -32,9 +37,21 @@ module AllocStats
         threads.flat_map do |forking, task|
           others = threads.reject { |id, _| id == parent || id == forking }
           children(task).flat_map do |child|
-            (beginning(others.values, child) - [OUR_OWN]).map { |name| {parent: parent, child: child, thread: name} }
+            first = others.select { |id, _| before?(id, child) }
+            (beginning(first.values, child) - [OUR_OWN]).map { |name| {parent: parent, child: child, thread: name} }
           end
         end
+      end
+
+      # Whether this number was given out before that one, not long ago.
+      def before?(id, child)
+        (child - id) % numbers < numbers / 2
+      end
+
+      def numbers
+        @numbers ||= Measured.count(File.binread(NUMBERS).strip) || 2**22
+      rescue SystemCallError
+        @numbers = 2**22
       end
 
       # Forked by this thread, or by one that has ended.

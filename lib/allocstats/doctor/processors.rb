@@ -16,7 +16,7 @@ module AllocStats
       # @return [Hash] {seen:, quota: Float or nil, source: String or nil}
       def to_h
         quota, source = quotas.min_by(&:first)
-        {seen: Etc.nprocessors, quota: quota, source: source}
+        {seen: Etc.nprocessors, quota: quota, source: source && Formats.utf8(source)}
       end
 
       # The group's own folder, nil where it is not to be found.
@@ -35,12 +35,12 @@ module AllocStats
       # "50000 100000", or "max 100000"
       def of_version_2(folder)
         quota, period = read("#{folder}/cpu.max")&.split
-        [Integer(period), Integer(quota), "#{folder}/cpu.max"] if quota&.match?(/\A\d+\z/) && period
+        [period, quota, "#{folder}/cpu.max"] if (quota = Measured.count(quota)) && (period = Measured.count(period))
       end
 
       def of_version_1(folder)
-        quota, period = %w[quota period].map { |name| read("#{folder}/cpu.cfs_#{name}_us") }
-        [Integer(period), Integer(quota), "#{folder}/cpu.cfs_quota_us"] if quota && period
+        quota, period = %w[quota period].map { |name| read("#{folder}/cpu.cfs_#{name}_us")&.strip }
+        [period, quota, "#{folder}/cpu.cfs_quota_us"] if (quota = Measured.count(quota)) && (period = Measured.count(period))
       end
 
       def levels
@@ -69,7 +69,7 @@ module AllocStats
       end
 
       def read(path)
-        File.read("#{@root}#{path}")
+        File.binread("#{@root}#{path}").delete("\0") # which no name of a folder can hold
       rescue SystemCallError
         nil
       end

@@ -13,7 +13,7 @@ module AllocStats
       def initialize(census:, scan: nil)
         @reasons = {}
         @bytes = {}
-        @census = AllocStats.census if census && Allocators.running.live_in_census?
+        @census = take_census if census && Allocators.running.live_in_census?
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
         @ruby_heap = RubyHeap.new
@@ -22,6 +22,14 @@ module AllocStats
       end
 
       private
+
+      # One that cannot be understood costs nothing but the live bytes.
+      def take_census
+        AllocStats.census
+      rescue Malformed => error
+        @reasons[:malloc_live] = error.message
+        nil
+      end
 
       def divide
         return unreadable unless (@rss = find_rss)
@@ -93,11 +101,12 @@ module AllocStats
 
       def find_allocated
         allocated = @sample.allocated || @census&.allocated
-        @reasons[:malloc_live] = why_no_live_bytes unless allocated
+        @reasons[:malloc_live] ||= why_no_live_bytes unless allocated
         allocated
       end
 
       def why_no_live_bytes
+        return "#{Allocators.bound_name}'s census does not tell live bytes here" if @census
         return "#{Allocators.bound_name} counts live bytes only in a census: AllocStats.ledger(census: true)" if Allocators.running.live_in_census?
         "this allocator (#{Allocators.bound_name}) does not measure live bytes"
       end

@@ -4,7 +4,7 @@ module AllocStats
   class OtherProcess
     # What /proc/<pid>/maps tells: the files that are mapped to be executed, and what looks like arenas of glibc.
     class Maps
-      LINE = /\A(\h+)-(\h+) (\S{4}) \h+ \S+ \d+ *(.*)\z/n
+      LINE = /\A(\h+)-(\h+) (\S{4}) \h+ \S+ \d+ *([^\0]*)\z/n
       DELETED = " (deleted)"
 
       # glibc makes the heaps of its arenas in pieces of this size, each at a multiple of it, and opens them for use as

@@ -64,8 +64,13 @@ module AllocStats
       end
 
       def collect_garbage
-        step("GC.start") { GC.start } if @gc || @compact
-        step("GC.compact") { GC.compact } if @compact && GC.respond_to?(:compact)
+        return unless @gc || @compact
+        heap = RubyHeap.new
+        step("GC.start") { heap.collect }
+        step("GC.start again, while it gives pages back") { heap.collect_again } if heap.again?
+        return unless @compact
+        step("GC.compact") { GC.compact } if GC.respond_to?(:compact)
+        step("Process.warmup") { Process.warmup } if RubyHeap.warmup?
       end
 
       def purge_allocator

@@ -15,7 +15,7 @@ module AllocStats
       # health::        options of AllocStats.health
       # @raise [InvalidValue, UnknownName]
       def initialize(report: -> { AllocStats.report }, cache_seconds: SECONDS, health: {})
-        raise InvalidValue, "cache_seconds is a number from 0 to 3600, not #{cache_seconds.inspect[0, 80]}" unless cache_seconds.is_a?(Numeric) && cache_seconds.real? && (0..3600).cover?(cache_seconds)
+        raise InvalidValue, "cache_seconds is a number from 0 to 3600, not #{cache_seconds.inspect[0, 80]}" unless Measured.within?(0..3600, cache_seconds)
 
         raise InvalidValue, "health is a Hash of what AllocStats.health takes, not #{health.inspect[0, 80]}" unless health.is_a?(Hash)
 

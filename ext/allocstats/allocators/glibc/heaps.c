@@ -61,14 +61,18 @@ static void claim_heaps(const struct memory *memory, const struct mapping *mappi
 	}
 }
 
-/* The whole length of the block that begins at this address, or 0 where none does. */
+/*
+ * The whole length of the block that begins at this address, or 0 where none does. Up to glibc 2.42 its size has the
+ * header in it; from 2.43 on it ends, as that of every chunk, with the first word of a next one, which is not there.
+ */
 static uint64_t mapped_block(const struct memory *memory, uint64_t address, uint64_t end) {
 	struct chunk_header header;
 	if (!peek(memory, address, &header, sizeof header)) return 0;
+	if ((header.size & CHUNK_FLAGS) != CHUNK_IS_MAPPED || header.previous_size != 0) return 0;
 	uint64_t size = header.size & ~(uint64_t)CHUNK_FLAGS;
-	bool is_one = (header.size & CHUNK_FLAGS) == CHUNK_IS_MAPPED && header.previous_size == 0 &&
-		      is_whole_pages(memory, size) && size <= end - address;
-	return is_one ? size : 0;
+	if (size > end - address) return 0;
+	if (!is_whole_pages(memory, size)) size += sizeof header;
+	return is_whole_pages(memory, size) && size <= end - address ? size : 0;
 }
 
 /* Blocks that follow each other from the mapping's start, or from what others have claimed in it. */

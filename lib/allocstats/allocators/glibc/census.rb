@@ -9,9 +9,9 @@ module AllocStats
         info = MallocInfo.parse(text)
         mapped = info[:mapped_blocks]
         {
-          figures: {allocated: info[:in_use] + mapped[:bytes], mapped: info[:system] + mapped[:bytes], arenas: info[:arena_count]},
+          figures: {allocated: Measured.sum([info[:in_use], mapped[:bytes]]), mapped: Measured.sum([info[:system], mapped[:bytes]]), arenas: info[:arena_count]}.compact,
           arenas: info[:arenas].map { |arena| row(arena) },
-          details: {large_blocks: mapped[:count], large_bytes: mapped[:bytes], free: info[:free]}
+          details: {large_blocks: mapped[:count], large_bytes: mapped[:bytes], free: info[:free]}.compact
         }
       end
 

@@ -98,7 +98,7 @@ module AllocStats
       end
 
       def before?(version)
-        Gem::Version.new(Allocators.bound_version) < Gem::Version.new(version)
+        VersionNumber.new(Allocators.bound_version) < VersionNumber.new(version)
       end
 
       # "arena_max"

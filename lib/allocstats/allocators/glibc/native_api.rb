@@ -11,16 +11,18 @@ module AllocStats
       # glibc's malloc_info(3), taken apart: `arena_count`; `system` (bytes that the arenas have of the kernel), `in_use`
       # and `free` of them, `free_chunks`; `mapped_blocks` (large ones with a mapping each: {count:, bytes:}); and
       # `arenas`, each with `index`, `system`, `system_peak`, `in_use`, `free`, `free_chunks`, `fast` and `rest` (the
-      # free chunks by kind), `address_space` and `accessible` of it, `subheaps` (of 64 MB of address space each; nil for
-      # the main arena, which has none), `sizes` (free chunks by size: {from:, to:, bytes:, count:}) and `unsorted`. What
-      # waits in the threads' caches counts as in use.
+      # free chunks by kind; `fast` is nil from glibc 2.43 on, which has none), `address_space` and `accessible` of it,
+      # `subheaps` (of 64 MB of address space each; nil for the main arena, which has none), `sizes` (free chunks by size:
+      # {from:, to:, bytes:, count:}) and `unsorted`. What waits in the threads' caches counts as in use. What the text of
+      # the running glibc does not say is nil.
       #
       # Walks all free chunks under the arenas' locks: 0.2 ms a megabyte of heap, `seconds` in all, without the GVL.
       # @return [Hash{Symbol => Object}]
+      # @raise [Malformed]
       def malloc_info
         Allocators.demand("malloc_info")
-        _, text, seconds = Allocators.stats_dump
-        MallocInfo.parse(text).merge(seconds: seconds)
+        format, text, seconds = Allocators.stats_dump
+        AllocStats::Census.understanding(format) { MallocInfo.parse(text) }.merge(seconds: seconds)
       end
 
       # glibc's mallinfo2(3), of all arenas together: `arena` (bytes they have of the kernel), `ordblks` (free chunks),

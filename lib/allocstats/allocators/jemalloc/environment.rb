@@ -50,7 +50,7 @@ module AllocStats
 
       # Whether the running version is new enough for a key.
       def self.reads?(key)
-        !SINCE.key?(key) || Gem::Version.new(Allocators.bound_version) >= Gem::Version.new(SINCE[key])
+        !SINCE.key?(key) || VersionNumber.new(Allocators.bound_version) >= VersionNumber.new(SINCE[key])
       end
 
       def allocator = :jemalloc

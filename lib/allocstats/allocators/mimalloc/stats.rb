@@ -49,15 +49,14 @@ module AllocStats
     def self.read
       Allocators.demand("mi_stats")
       format, text, seconds = Allocators.stats_dump
-      {version: Allocators.bound_version}.merge(parse(format, text), process: Allocators::Mimalloc.process_info, seconds: seconds)
-    rescue ArgumentError, KeyError, NoMethodError, RangeError, TypeError => error
-      raise Error, "mimalloc gave statistics that allocstats does not understand (#{format}: #{error.message.lines.first&.strip})"
+      stats = AllocStats::Census.understanding(format) { parse(format, text) }
+      {version: Allocators.bound_version}.merge(stats, process: Allocators::Mimalloc.process_info, seconds: seconds)
     end
 
     # What mimalloc prints is JSON or a table.
     def self.format_of(text) = text.start_with?("{") ? :mimalloc_json : :mimalloc_text
 
-    # @raise [ArgumentError] for a text of another kind
+    # @raise [Malformed] for a text of another kind
     def self.parse(format, text)
       stats = const_get(PARSERS.fetch(format)).parse(text)
       uncounted = NEVER_ZERO.select { |key| none?(stats[key]) }

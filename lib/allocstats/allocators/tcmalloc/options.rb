@@ -36,7 +36,7 @@ module AllocStats
       class ReleaseRate < Allocators::Option
         def check(value)
           rates = Property::RELEASE_RATES
-          return Float(value) if (value.is_a?(Integer) || value.is_a?(Float)) && rates.cover?(value)
+          return Float(value) if (value.is_a?(Integer) || value.is_a?(Float)) && Measured.within?(rates, value)
           raise InvalidValue, "#{name} takes a number from #{rates.begin} to #{rates.end}, not #{Formats.shown(value)}"
         end
 

@@ -33,7 +33,7 @@ module AllocStats
       # @return [Float] the rate before
       def set_release_rate(rate)
         number = rate.is_a?(Integer) ? Float(rate) : rate
-        unless number.is_a?(Float) && RELEASE_RATES.cover?(number)
+        unless number.is_a?(Float) && Measured.within?(RELEASE_RATES, number)
           raise InvalidValue, "the release rate is a number from #{RELEASE_RATES.begin} to #{RELEASE_RATES.end}, not #{Formats.shown(rate)}"
         end
         Allocators::Tcmalloc.release_rate.tap { Allocators::Tcmalloc.write_release_rate(number) }

@@ -32,18 +32,17 @@ module AllocStats
 
         # Whether the process takes part in what the machine does; kernels before 4.10 do not say.
         def read_huge_pages
-          mode = File.read("#{@root}#{HUGE_PAGES}")[/\[(\w+)\]/, 1]
+          mode = File.binread("#{@root}#{HUGE_PAGES}")[/\[(\w+)\]/n, 1]&.then { |word| Formats.utf8(word) }
           {mode: mode, allowed: files.status["THP_enabled"] != "0"}
         end
 
         def read_overcommit
-          numbers = File.read("#{@root}/proc/meminfo").scan(/^(\w+): +(\d+) kB/).to_h
-          {mode: Integer(File.read("#{@root}/proc/sys/vm/overcommit_memory")), limit: kilobytes(numbers, "CommitLimit"), committed: kilobytes(numbers, "Committed_AS")}
+          numbers = File.binread("#{@root}/proc/meminfo").scan(/^(\w+): +(\d+) kB/n).to_h
+          mode = Measured.count(File.binread("#{@root}/proc/sys/vm/overcommit_memory").strip)
+          {mode: mode, limit: kilobytes(numbers, "CommitLimit"), committed: kilobytes(numbers, "Committed_AS")}
         end
 
-        def kilobytes(numbers, name)
-          numbers[name]&.then { |text| Integer(text) * 1024 }
-        end
+        def kilobytes(numbers, name) = Measured.product(Measured.count(numbers[name]), 1024)
 
         def read_processors
           Processors.new(process: folder, root: @root).to_h

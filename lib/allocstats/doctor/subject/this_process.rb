@@ -63,7 +63,7 @@ module AllocStats
 
         def count_arenas
           info = AllocStats.malloc_info
-          {count: info[:arena_count], free: info[:arenas].reject { |arena| arena[:index].zero? }.sum { |arena| arena[:free] }}
+          {count: info[:arena_count], free: Measured.sum(info[:arenas].reject { |arena| arena[:index].zero? }.map { |arena| arena[:free] })}
         end
 
         def read_history

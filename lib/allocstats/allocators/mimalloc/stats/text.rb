@@ -7,8 +7,8 @@ module AllocStats
     # as mimalloc cuts them, of 102 bytes each. Tenths of a MiB have 104857 bytes, and so on.
     module Text
       UNITS = {"" => 1, "K" => 1 << 10, "M" => 1 << 20, "G" => 1 << 30}.freeze
-      CELL = /(-?)(\d+)(?:\.(\d))? *(?:([KMG])i?)?B?/
-      ROW = /\A *(?<dash>-?)(?<name>[a-z][a-z ]*?) *(?<bin>\d+)?:(?<cells>.*)/
+      CELL = /(-?)(\d+)(?:\.(\d))? *(?:([KMG])i?)?B?/n
+      ROW = /\A *(?<dash>-?)(?<name>[a-z][a-z ]*?) *(?<bin>\d{1,2})?:(?<cells>.*)/n
       # From left to right; a row with one cell alone holds a total.
       COLUMNS = %i[peak total freed current].freeze
 
@@ -32,13 +32,14 @@ module AllocStats
       module_function
 
       def parse(text)
-        raise ArgumentError, "no table of statistics" unless text.include?("heap stats")
+        text = text.b
+        raise Malformed, "it has no table of statistics" unless text.include?("heap stats")
         stats = NONE.dup
         bins = []
         above = nil
         text.each_line do |line|
           row = ROW.match(line) or next
-          next bins << bin(Integer(row[:bin]), cells(row[:cells])) if row[:bin] && row[:name] == "normal"
+          next bins.concat(bin(Integer(row[:bin], 10), cells(row[:cells]))) if row[:bin] && row[:name] == "normal"
           above = row[:name] if row[:dash].empty?
           key = NESTED[[above, row[:name]]] || NAMES[row[:name]]
           stats[key] = value(key, cells(row[:cells])) if key
@@ -47,29 +48,35 @@ module AllocStats
       end
 
       def value(key, cells)
-        return cells[(cells.size == 1) ? 0 : 1] unless LEVELS.include?(key)
-        return unless cells.size >= COLUMNS.size && cells.first(COLUMNS.size).none?(&:negative?)
-        level = COLUMNS.zip(cells).to_h
-        {current: level[:current], peak: level[:peak], total: level[:total]}
+        return level(cells) if LEVELS.include?(key)
+        Measured.count((cells.size == 1) ? cells.first : cells[1])
       end
       private_class_method :value
 
+      # Below zero is what was taken from and not yet added to.
+      def level(cells)
+        level = COLUMNS.zip(cells.map { |cell| Measured.count(cell) }).to_h
+        level.slice(:current, :peak, :total) if level.values.all?
+      end
+      private_class_method :level
+
       def cells(text)
-        text.scan(CELL).map { |sign, whole, tenth, unit| amount(Integer(whole), tenth, unit.to_s) * (sign.empty? ? 1 : -1) }
+        text.scan(CELL).map { |sign, whole, tenth, unit| amount(Integer(whole, 10), tenth, unit.to_s) * (sign.empty? ? 1 : -1) }
       end
       private_class_method :cells
 
       def amount(whole, tenth, unit)
         return whole * UNITS.fetch(unit) unless tenth
-        (whole * 10 + Integer(tenth)) * (UNITS.fetch(unit) / 10)
+        (whole * 10 + Integer(tenth, 10)) * (UNITS.fetch(unit) / 10)
       end
       private_class_method :amount
 
       # The bytes of a size class, as blocks; their size, too, is rounded in the text, and follows from the number.
+      # @return [Array<Hash>] one, or none where the row lacks something
       def bin(number, cells)
         size = block_size(number)
-        level = COLUMNS.zip(cells).to_h
-        {size: size, page_size: nil, current: blocks(level[:current], size), peak: blocks(level[:peak], size), total: blocks(level[:total], size)}
+        level = level(cells)
+        (level && size.positive?) ? [{size: size, page_size: nil}.merge(level.transform_values { |bytes| blocks(bytes, size) })] : []
       end
       private_class_method :bin
 
