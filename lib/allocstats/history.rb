@@ -2,7 +2,7 @@
 
 module AllocStats
   # What a process was like over the last day: a point every ten seconds (or AllocStats.start's interval) for the last
-  # 360 of them, which is an hour, and one a minute for a day. It costs a fixed 58 KB a process, and ends with it.
+  # 360 of them, which is an hour, and one a minute for a day. It costs a fixed 130 KB a process, and ends with it.
   #
   #   AllocStats.history.points(seconds: 600).last.rss   # => 68_722_688
   #   AllocStats.history.growth(seconds: 3600)           # => 1_250_000.0 bytes an hour
@@ -10,8 +10,10 @@ module AllocStats
   # A history is read once and does not change; AllocStats.history reads it anew. It is empty where the sampler does not
   # run.
   class History
-    # `time` (Time) of the sample; `rss`, `live` and `kept` as in Sample: bytes, or nil.
-    Point = Struct.new(:time, :rss, :live, :kept)
+    # `time` (Time) of the sample; `rss`, `live`, `kept`, `ruby_heap`, `ruby_heap_live` and `files` as in Sample. `malloc`
+    # is what the allocator holds where live and kept are not counted apart, `stacks` what is resident of the threads'
+    # stacks; both, as far as they are read from the mappings, are up to a minute old. Bytes, or nil.
+    Point = Struct.new(:time, :rss, :live, :kept, :malloc, :ruby_heap, :ruby_heap_live, :files, :stacks)
 
     # From how many points on a line is drawn through them, and over what part of the time that was asked for.
     FEWEST_POINTS = 10
@@ -28,7 +30,7 @@ module AllocStats
     # Seconds between two samples; nil where the sampler does not run.
     attr_reader :interval
 
-    # @param rows [Array<Array>] [seconds since 1970, rss, live, kept], oldest first
+    # @param rows [Array<Array>] [seconds since 1970, and then what a Point has], oldest first
     def initialize(rows, interval:)
       @rows = rows.freeze
       @interval = interval
@@ -38,7 +40,7 @@ module AllocStats
     # @param seconds [Numeric] how far to go back
     # @return [Array<Point>] oldest first
     def points(seconds: 3600)
-      since(seconds).map { |time, rss, live, kept| Point.new(Time.at(time), rss, live, kept) }
+      since(seconds).map { |time, *figures| Point.new(Time.at(time), *figures) }
     end
 
     # By how much the resident set grows: the slope of a line through its points that a single peak does not bend (see
@@ -56,9 +58,9 @@ module AllocStats
     # @return [Integer] number of points
     def size = @rows.size
 
-    # All there is: {interval:, points: [[seconds since 1970, rss, live, kept], ...]}.
+    # All there is: {interval:, columns: [:time, :rss, ...], points: [[seconds since 1970, rss, ...], ...]}.
     def to_h
-      {interval: interval, points: @rows}
+      {interval: interval, columns: Point.members, points: @rows}
     end
 
     def inspect

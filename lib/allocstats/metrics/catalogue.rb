@@ -10,10 +10,13 @@ module AllocStats
       # Figures that others have names for already; the others are the allocator's.
       NAMES = {
         rss: "process_resident_memory_bytes",
+        files: "process_resident_file_bytes",
         virtual_size: "process_virtual_memory_bytes",
         minor_faults: "process_minor_page_faults",
         major_faults: "process_major_page_faults",
-        ruby_heap_pages: "ruby_heap_pages"
+        ruby_heap_pages: "ruby_heap_pages",
+        ruby_heap: "ruby_heap_bytes",
+        ruby_heap_live: "ruby_heap_live_bytes"
       }.freeze
 
       # The end of a name that is a unit; counts have none.
