@@ -39,7 +39,7 @@ class DoctorCommandTest < Minitest::Test
     result = doctor("--json", "--expect", "mimalloc")
     assert_equal 2, result.status.exitstatus
     told = JSON.parse(result.stdout, symbolize_names: true)
-    assert_equal %i[subject verdict summary findings checked unseen], told.keys
+    assert_equal %i[target allocator verdict growth summary findings checked unseen], told.keys
     assert_only :allocator_not_as_asked, told, severity: "wrong"
     assert_equal %i[name severity summary evidence cost remedy], told[:findings].first.keys
   end
@@ -120,12 +120,11 @@ class DoctorCommandTest < Minitest::Test
   end
 
   def test_growth_from_outside
-    subject = nil
     AnotherRuby.run(afterwards: "$stdin.gets; $all = 'x' * #{40 * MIB}; puts :done; $stdout.flush; sleep") do |pid, io|
-      subject = AllocStats::Doctor::Subject::Outside.new(pid, wait: 1)
-      subject.define_singleton_method(:pause) { |_| io.puts || io.gets }
-      diagnosis = AllocStats::Doctor.examine(subject)
-      assert_equal [:retention], diagnosis.findings.map(&:name), diagnosis.to_s
+      target = AllocStats::Diagnosis::Target::Outside.new(pid, wait: 1)
+      target.define_singleton_method(:pause) { |_| io.puts || io.gets }
+      diagnosis = AllocStats::Diagnosis.of(target)
+      assert_equal [:growing], diagnosis.findings.map(&:name), diagnosis.to_s
       assert_match(/cannot be told here/, diagnosis.findings.first.summary)
     end
   end
@@ -146,7 +145,7 @@ class DoctorCommandTest < Minitest::Test
     AnotherRuby.run("$0 = 'puma: cluster worker 0: 71 [' + 'app' * 500 + ']'", env: {"LD_PRELOAD" => "/nowhere/libjemalloc.so.2"}) do |pid|
       diagnosis = AllocStats.doctor(pid: pid)
       assert_match(/a title was written over it/, diagnosis.unseen.fetch(:preload_not_loaded))
-      assert_match(/\Aprocess #{pid} \(puma: cluster worker 0: 71 \[appapp/, diagnosis.subject)
+      assert_match(/\Aprocess #{pid} \(puma: cluster worker 0: 71 \[appapp/, diagnosis.target)
     end
   end
 

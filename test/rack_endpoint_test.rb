@@ -53,7 +53,7 @@ class RackEndpointTest < Minitest::Test
     broken.define_singleton_method(:settings) { raise AllocStats::Unsupported, "not here" }
     broken.define_singleton_method(:workers) { raise IOError, "closed\nstream" }
     broken.define_singleton_method(:history) { AllocStats.history }
-    broken.define_singleton_method(:surroundings) { {} }
+    broken.define_singleton_method(:host_facts) { {} }
     told = AllocStats::Rack::Overview.new(AllocStats.report, source: broken).to_h
 
     assert_equal [nil, nil, nil], told.values_at(:settings, :workers, :health)

@@ -40,7 +40,15 @@ module AllocStats
     # @param seconds [Numeric] how far to go back
     # @return [Array<Point>] oldest first
     def points(seconds: 3600)
-      since(seconds).map { |time, *figures| Point.new(Time.at(time), *figures) }
+      rows(seconds: seconds).map { |time, *figures| Point.new(Time.at(time), *figures) }
+    end
+
+    # The same as plain rows, [seconds since 1970, rss, ...], without an object for each.
+    # @return [Array<Array>] oldest first
+    def rows(seconds: 3600)
+      raise InvalidValue, "seconds must be a number above 0, not #{seconds.inspect[0, 80]}" unless seconds.is_a?(Numeric) && seconds.real? && seconds.positive?
+      earliest = Time.now.to_f - seconds
+      @rows.drop_while { |time,| time < earliest }
     end
 
     # By how much the resident set grows: the slope of a line through its points that a single peak does not bend (see
@@ -48,9 +56,16 @@ module AllocStats
     # @return [Float, nil] bytes an hour, negative where it shrinks; nil where there are fewer than FEWEST_POINTS points,
     #   or they lie closer together than a tenth of `seconds`
     def growth(seconds: 3600)
-      rows = since(seconds).select { |_, rss| rss }
+      rows = self.rows(seconds: seconds).select { |_, rss| rss }
       return if rows.size < FEWEST_POINTS || rows.last[0] - rows.first[0] < seconds * LEAST_SHARE
-      Statistics.slope(thin(rows).map { |row| row.first(2) })&.*(3600)
+      History.slope(rows)&.*(3600)
+    end
+
+    # @param rows [Array<Array>] as in `new`
+    # @return [Float, nil] bytes a second by which the resident set grows
+    def self.slope(rows)
+      rows = Array.new(MOST_POINTS) { |i| rows[i * (rows.size - 1) / (MOST_POINTS - 1)] } if rows.size > MOST_POINTS
+      Statistics.slope(rows.map { |row| row.first(2) })
     end
 
     def empty? = @rows.empty?
@@ -65,19 +80,6 @@ module AllocStats
 
     def inspect
       "#<AllocStats::History #{size} points#{", from #{Time.at(@rows.first[0])} to #{Time.at(@rows.last[0])}" unless empty?}>"
-    end
-
-    private
-
-    def since(seconds)
-      raise InvalidValue, "seconds must be a number above 0, not #{seconds.inspect[0, 80]}" unless seconds.is_a?(Numeric) && seconds.real? && seconds.positive?
-      earliest = Time.now.to_f - seconds
-      @rows.drop_while { |time,| time < earliest }
-    end
-
-    def thin(rows)
-      return rows if rows.size <= MOST_POINTS
-      Array.new(MOST_POINTS) { |i| rows[i * (rows.size - 1) / (MOST_POINTS - 1)] }
     end
   end
 end

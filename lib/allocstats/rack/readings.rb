@@ -20,7 +20,7 @@ module AllocStats
         raise InvalidValue, "health is a Hash of what AllocStats.health takes, not #{health.inspect[0, 80]}" unless health.is_a?(Hash)
 
         @seconds = cache_seconds
-        limits = Health::Limits.new(**health)
+        limits = Diagnosis::Limits.new(**health)
         @health = shared { Health.new(limits) }
         @overview = shared { Overview.new(report.call, health: @health.value) }
         @census = SharedReading.new(seconds: cache_seconds * CENSUS) { Formats::Json.generate(AllocStats.census) }
