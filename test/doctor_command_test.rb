@@ -177,6 +177,27 @@ class DoctorCommandTest < Minitest::Test
     end
   end
 
+  # What it found is said there, and shown here.
+  def test_an_endpoints_own_diagnosis_is_what_is_shown
+    told = AllocStats.doctor.to_h.merge(target: "this process (7, puma)", verdict: "warnings", growth: "steady",
+      findings: [{name: "swap", severity: "warning", summary: "A \e[31mlot is swapped out.", evidence: ["seen"], cost: 5 << 20, remedy: "more memory"}])
+    ArchiveServer.open("/a/doctor.json" => [200, JSON.generate(told)]) do |server|
+      result = doctor("--url", server.url("/a"))
+      assert_equal 1, result.status.exitstatus
+      assert_match(%r{\AThe process \(7, puma\) at http://127\.0\.0\.1:\d+/a, under glibc [\d.]+: 1 finding\.$}, result.stdout)
+      assert_match(/lot is swapped out\. It costs 5\.0 MiB/, result.stdout)
+      refute_includes result.stdout, "\e"
+    end
+  end
+
+  def test_an_endpoint_of_an_older_version
+    report = JSON.generate(allocstats: "0.0.9", allocator: {name: "jemalloc", version: "5.3.0"}, sample: {rss: 1}, absent: {})
+    ArchiveServer.open("/a/report.json" => [200, report]) do |server|
+      assert_failure 69, /is an endpoint of an older version of allocstats, 0\.0\.9: it has no doctor\.json\. With --wait/, doctor("--url", server.url("/a"))
+      assert_equal 0, doctor("--url", server.url("/a"), "--wait", "0.1").status.exitstatus
+    end
+  end
+
   # --- bad input ---
 
   def test_bad_input_is_one_sentence_and_a_status

@@ -128,6 +128,9 @@ module AllocStats
     # The text a person reads, without colour.
     def to_s = Text.new(self).to_s
 
+    # The same for who is elsewhere, whatever this process's own locale is.
+    def text = Text.new(self, unicode: true).to_s
+
     # The same as this process's own terminal shows it best.
     def inspect = Text.new(self, colour: Formats::Text.colour?($stdout)).to_s.chomp
 

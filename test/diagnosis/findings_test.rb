@@ -308,6 +308,21 @@ class DiagnosisFindingsTest < Minitest::Test
     assert_match(/\Aprocess at http:/, diagnosis.target)
   end
 
+  # Whoever is asked may answer anything.
+  def test_a_told_diagnosis_is_believed_in_its_form_alone
+    whole = JSON.parse(JSON.generate(Diagnosis.of(Made.new({memory: memory(swap: 100 * MIB)})).to_h), symbolize_names: true)
+    told = Diagnosis::Told.read(whole, "http://web")
+    assert_equal [[:swap], :warnings, 1, 100 * MIB], [told.findings.map(&:name), told.verdict, told.status, told[:swap].cost]
+    finding = whole[:findings].first
+    [{}, whole.merge(target: nil), whole.merge(findings: {}), whole.merge(findings: [1]), whole.merge(findings: [finding.merge(severity: "odd")]),
+      whole.merge(findings: [finding.merge(cost: -1)]), whole.merge(findings: [finding.merge(cost: 1.5)]), whole.merge(findings: [finding.merge(name: "../x")]),
+      whole.merge(growth: "odd"), whole.merge(growth: 1), whole.merge(unseen: []), whole.merge(unseen: {swap: nil}), whole.merge(checked: ["<b>"])].each do |odd|
+      error = assert_raises(AllocStats::Unsupported, odd.inspect) { Diagnosis::Told.read(odd, "http://web") }
+      assert_equal "http://web answers something that is no diagnosis of this version of allocstats", error.message
+    end
+    assert_operator Diagnosis::Told.read(whole.merge(findings: [finding] * 1_000), "x").findings.size, :<=, Diagnosis::Told::MOST
+  end
+
   def test_odd_arguments
     [0, -1, "1", Float::NAN, 100_000].each { |wait| assert_raises(AllocStats::InvalidValue, wait.inspect) { AllocStats.doctor(wait: wait) } }
     assert_raises(AllocStats::UnknownName) { AllocStats.doctor(expect: "jmalloc") }

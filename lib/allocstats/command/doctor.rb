@@ -75,9 +75,25 @@ module AllocStats
       # Whatever is at that address may answer anything.
       def of_endpoint
         remote = Remote.new(@options[:url], token: @options[:token])
+        return judged_here(remote) if @options[:wait] || @options[:expect]
+        Diagnosis::Told.read(remote.get("doctor.json"), remote.address)
+      rescue Failure => error
+        raise unless error.status == NOT_FOUND && remote
+        older(remote)
+      end
+
+      # What takes two readings, or was not asked there, is judged by what the endpoint reports of itself.
+      def judged_here(remote)
         Diagnosis.of(Diagnosis::Target::Remote.new(-> { remote.get("report.json") }, address: remote.address, **options))
       rescue NoMethodError, TypeError, KeyError, ArgumentError
         raise Failure.new("#{remote.address} answers something that is no report of this version of allocstats", status: UNAVAILABLE)
+      end
+
+      # It answers as an endpoint, and cannot judge itself.
+      def older(remote)
+        report = remote.get("report.json")
+        Diagnosis::Target::Remote.new(-> { report }, address: remote.address)
+        raise Failure.new("#{remote.address} is an endpoint of an older version of allocstats, #{Formats.line(report[:allocstats].to_s)[0, 20]}: it has no doctor.json. With --wait SECONDS it is judged from here", status: UNAVAILABLE)
       end
 
       def text(diagnosis)

@@ -120,13 +120,14 @@ module AllocStats
         steps.nil? || steps.any?(nil) || enough?(steps.last - steps.first)
       end
 
-      def enough?(count) = !count.nil? && count >= bytes(:rss) * Thresholds::GROWTH_CAUSE
+      def enough?(count) = count.to_i >= bytes(:rss) * Thresholds::GROWTH_CAUSE
 
       def kept_cause? = known?(:kept) ? cause?(:kept) : enough?(kept_at_least)
 
       # What is kept at the end was not kept at the beginning as far as it exceeds all that malloc had then.
       def kept_at_least
-        @kept[:kept] - @steps[:malloc].first.round if @kept&.fetch(:kept) && known?(:malloc)
+        last = @kept&.fetch(:kept) or return
+        last - @steps[:malloc].first.round if known?(:malloc)
       end
 
       def line(layer) = "#{LAYERS.fetch(layer)}: #{@steps[layer].map { |step| Formats::Units.inline_bytes(step.round) }.join(", then ")}"

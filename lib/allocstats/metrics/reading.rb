@@ -42,6 +42,14 @@ module AllocStats
         part([:growth, worker.index]) { Diagnosis::Rates.growth(worker, Diagnosis::Limits.new.of(:growth, :warn)) }&.then { |growth| growth.rate / 3600 }
       end
 
+      # How each worker grows, by a word of Diagnosis::Growth::VERDICTS; nothing of those that have no history at all.
+      def growth_verdicts
+        workers.flat_map do |worker|
+          verdict = part([:verdict, worker.index]) { verdict_of(worker) } or next []
+          Diagnosis::Growth::VERDICTS.map { |each| [[each, worker.index], (each == verdict) ? 1 : 0] }
+        end
+      end
+
       # @return [Integer, nil] the smallest limit there is: a control group's, or the machine's memory
       def limit
         part(:limit) { @target.limit&.bytes }
@@ -77,6 +85,12 @@ module AllocStats
       end
 
       private
+
+      def verdict_of(worker)
+        growth = Diagnosis::Rates.growth(worker, Diagnosis::Limits.new.of(:growth, :warn))
+        return growth.verdict if growth
+        :warming_up unless worker.history.empty?
+      end
 
       def each_share
         pressure = cgroup&.pressure or return []
