@@ -20,7 +20,7 @@ module AllocatorContract
 
   def test_what_the_process_measures_is_always_there
     sample = child("AllocStats.sample.to_h")
-    %i[rss virtual_size minor_faults major_faults ruby_heap_pages].each { |figure| assert_kind_of Integer, sample[figure], figure }
+    %i[rss files virtual_size minor_faults major_faults ruby_heap_pages ruby_heap ruby_heap_live].each { |figure| assert_kind_of Integer, sample[figure], figure }
     assert_operator sample[:virtual_size], :>=, sample[:rss]
   end
 

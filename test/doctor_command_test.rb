@@ -39,7 +39,7 @@ class DoctorCommandTest < Minitest::Test
     result = doctor("--json", "--expect", "mimalloc")
     assert_equal 2, result.status.exitstatus
     told = JSON.parse(result.stdout, symbolize_names: true)
-    assert_equal %i[subject verdict summary findings checked unseen], told.keys
+    assert_equal %i[target allocator verdict growth summary findings checked unseen], told.keys
     assert_only :allocator_not_as_asked, told, severity: "wrong"
     assert_equal %i[name severity summary evidence cost remedy], told[:findings].first.keys
   end
@@ -120,12 +120,11 @@ class DoctorCommandTest < Minitest::Test
   end
 
   def test_growth_from_outside
-    subject = nil
     AnotherRuby.run(afterwards: "$stdin.gets; $all = 'x' * #{40 * MIB}; puts :done; $stdout.flush; sleep") do |pid, io|
-      subject = AllocStats::Doctor::Subject::Outside.new(pid, wait: 1)
-      subject.define_singleton_method(:pause) { |_| io.puts || io.gets }
-      diagnosis = AllocStats::Doctor.examine(subject)
-      assert_equal [:retention], diagnosis.findings.map(&:name), diagnosis.to_s
+      target = AllocStats::Diagnosis::Target::Outside.new(pid, wait: 1)
+      target.define_singleton_method(:pause) { |_| io.puts || io.gets }
+      diagnosis = AllocStats::Diagnosis.of(target)
+      assert_equal [:growing], diagnosis.findings.map(&:name), diagnosis.to_s
       assert_match(/cannot be told here/, diagnosis.findings.first.summary)
     end
   end
@@ -146,7 +145,7 @@ class DoctorCommandTest < Minitest::Test
     AnotherRuby.run("$0 = 'puma: cluster worker 0: 71 [' + 'app' * 500 + ']'", env: {"LD_PRELOAD" => "/nowhere/libjemalloc.so.2"}) do |pid|
       diagnosis = AllocStats.doctor(pid: pid)
       assert_match(/a title was written over it/, diagnosis.unseen.fetch(:preload_not_loaded))
-      assert_match(/\Aprocess #{pid} \(puma: cluster worker 0: 71 \[appapp/, diagnosis.subject)
+      assert_match(/\Aprocess #{pid} \(puma: cluster worker 0: 71 \[appapp/, diagnosis.target)
     end
   end
 
@@ -175,6 +174,27 @@ class DoctorCommandTest < Minitest::Test
     PumaServer.run(rackup: RACKUP, env: env) do |server|
       result = doctor("--url", "http://127.0.0.1:#{server.port}/allocator", "--token", "a-secret-of-the-test", "--json")
       assert_only :preload_not_loaded, JSON.parse(result.stdout, symbolize_names: true), severity: "wrong", evidence: /no such file/
+    end
+  end
+
+  # What it found is said there, and shown here.
+  def test_an_endpoints_own_diagnosis_is_what_is_shown
+    told = AllocStats.doctor.to_h.merge(target: "this process (7, puma)", verdict: "warnings", growth: "steady",
+      findings: [{name: "swap", severity: "warning", summary: "A \e[31mlot is swapped out.", evidence: ["seen"], cost: 5 << 20, remedy: "more memory"}])
+    ArchiveServer.open("/a/doctor.json" => [200, JSON.generate(told)]) do |server|
+      result = doctor("--url", server.url("/a"))
+      assert_equal 1, result.status.exitstatus
+      assert_match(%r{\AThe process \(7, puma\) at http://127\.0\.0\.1:\d+/a, under glibc [\d.]+: 1 finding\.$}, result.stdout)
+      assert_match(/lot is swapped out\. It costs 5\.0 MiB/, result.stdout)
+      refute_includes result.stdout, "\e"
+    end
+  end
+
+  def test_an_endpoint_of_an_older_version
+    report = JSON.generate(allocstats: "0.0.9", allocator: {name: "jemalloc", version: "5.3.0"}, sample: {rss: 1}, absent: {})
+    ArchiveServer.open("/a/report.json" => [200, report]) do |server|
+      assert_failure 69, /is an endpoint of an older version of allocstats, 0\.0\.9: it has no doctor\.json\. With --wait/, doctor("--url", server.url("/a"))
+      assert_equal 0, doctor("--url", server.url("/a"), "--wait", "0.1").status.exitstatus
     end
   end
 

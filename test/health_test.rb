@@ -11,10 +11,10 @@ class HealthTest < Minitest::Test
   WEB = "sys/fs/cgroup/app.slice/web"
 
   # What the checks look at, with workers that a test made.
-  class MadeFacts < AllocStats::Health::Facts
-    def initialize(workers, root: "")
-      super(root: root)
-      @workers = AllocStats::Workers.new(workers, shared: workers.size > 1)
+  class MadeServer < AllocStats::Diagnosis::Target::Server
+    def initialize(workers, **options)
+      super(**options)
+      @siblings = AllocStats::Workers.new(workers, shared: workers.size > 1)
     end
   end
 
@@ -28,7 +28,8 @@ class HealthTest < Minitest::Test
   end
 
   def health(*workers, root: "", **options)
-    AllocStats::Health.new(AllocStats::Health::Limits.new(**options), MadeFacts.new(workers.empty? ? [worker] : workers, root: root))
+    limits = AllocStats::Diagnosis::Limits.new(**options)
+    AllocStats::Health.new(limits, MadeServer.new(workers.empty? ? [worker] : workers, root: root, limits: limits))
   end
 
   def found(name, *workers, **options)
@@ -188,7 +189,7 @@ class HealthTest < Minitest::Test
     check = found("allocator:kept", worker(kept: 10), worker(index: 1, kept: 60), worker(index: 2, kept: 90, alive: false), kept: {warn: {bytes: MIB, seconds: 0}})
 
     assert_equal [:warn, 60 * MIB], [check.status, check.value]
-    assert_match(/\Apid 1001 keeps 60\.0 MiB of 100\.0 MiB; at least 50 % and 1 MiB\.\z/, check.output)
+    assert_match(/\Apid 1001 keeps 60\.0 MiB of 100\.0 MiB; at least 40 % and 1 MiB\.\z/, check.output)
   end
 
   def test_what_was_never_touched_is_not_kept
@@ -299,17 +300,17 @@ class HealthTest < Minitest::Test
 
   def test_each_check_and_each_level_can_be_switched_off
     names = AllocStats::Health::CHECKS.keys
-    names.each { |name| assert_equal names - [name], AllocStats::Health::Limits.new(name => false).checks }
+    names.each { |name| assert_equal names - [name], AllocStats::Diagnosis::Limits.new(name => false).checks }
     none = names.to_h { |name| [name, false] }
 
     assert_equal [:pass, []], health(**none).then { |health| [health.status, health.checks] }
     assert_equal :pass, found("workers:reporting", worker, worker(index: 1, alive: false), workers: {warn: false, fail: false}).status
     assert_equal :pass, found("workers:reporting", worker, worker(index: 1, alive: false), workers: {warn: nil}).status
-    AllocStats::Health::Limits::TABLE.each_key { |name| assert_equal :pass, health(name => {warn: false, fail: false}).status }
+    AllocStats::Diagnosis::Thresholds::LEVELS.each_key { |name| assert_equal :pass, health(name => {warn: false, fail: false}).status }
   end
 
   def test_what_is_given_replaces_a_part_of_the_table
-    limits = AllocStats::Health::Limits.new(rss: {fail: {ratio: 0.5}})
+    limits = AllocStats::Diagnosis::Limits.new(rss: {fail: {ratio: 0.5}})
 
     assert_equal [0.5, 64 * MIB, 60], limits.of(:rss, :fail).to_a.compact
     assert_equal [0.85, 64 * MIB, 60], limits.of(:rss, :warn).to_a.compact

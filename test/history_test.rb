@@ -66,4 +66,23 @@ class HistoryTest < Minitest::Test
     assert_equal points.map(&:first).sort, points.map(&:first)
     points.each { |_, rss, live, kept| assert_equal [Integer, NilClass, NilClass], [rss, live, kept].map(&:class) }
   end
+
+  # What the layers are, by a ledger taken at the same time.
+  def test_layers_are_the_ledgers
+    point, ledger, sample = ChildProcess.ruby(<<~RUBY).value
+      AllocStats.start(interval: 3600)
+      sleep 0.02 until AllocStats.workers.own.figures[:pss]
+      $text = Array.new(50_000) { "x" * 900 }
+      AllocStats::SharedPage.tick_slowly
+      AllocStats::SharedPage.tick
+      [AllocStats.history.points.last.to_h, AllocStats.ledger.to_h[:layers], AllocStats.sample.to_h]
+    RUBY
+    assert_equal AllocStats::History::Point.members, point.keys
+    assert_in_delta ledger[:malloc], point[:malloc], 1 << 20
+    assert_in_delta ledger[:ruby_heap_live], point[:ruby_heap_live], 1 << 20
+    assert_in_delta ledger[:ruby_heap_live] + ledger[:ruby_heap_free], point[:ruby_heap], 1 << 20
+    assert_in_delta ledger[:files] + ledger[:shared], point[:files], 1 << 20
+    assert_in_delta ledger[:stacks], point[:stacks], 1 << 18
+    assert_in_delta sample[:ruby_heap_live], point[:ruby_heap_live], 1 << 20
+  end
 end

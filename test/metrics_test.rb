@@ -91,16 +91,13 @@ class MetricsTest < Minitest::Test
   end
 
   # What a cluster of two said, one of them dead, and a control group as it may be.
-  class Facts < AllocStats::Health::Facts
-    attr_reader :workers
+  class MadeServer < AllocStats::Diagnosis::Target::Server
+    attr_reader :siblings
 
-    def initialize(workers, root: "")
-      super()
-      @workers = workers
-      @root = root
+    def initialize(workers, **options)
+      super(**options)
+      @siblings = workers
     end
-
-    def cgroup = @cgroup ||= AllocStats::Cgroup.read(root: @root)
   end
 
   def worker(index, alive: true, pid: 1, at: 1_000, figures: {}, rows: [], allocator: "jemalloc")
@@ -110,7 +107,7 @@ class MetricsTest < Minitest::Test
   end
 
   def read(workers, **options)
-    Metrics.new(Metrics::Reading.new(facts: Facts.new(workers, **options)))
+    Metrics.new(Metrics::Reading.new(target: MadeServer.new(workers, **options)))
   end
 
   def test_every_worker_has_its_label
@@ -148,14 +145,15 @@ class MetricsTest < Minitest::Test
   def test_growth_is_not_drawn_for_every_scrape
     first, drawn, rates = ChildProcess.ruby(<<~RUBY).value
       AllocStats.start(interval: 0.05)
-      seconds = 2.0
-      until (first = AllocStats::Health::Rates.growth(AllocStats.workers.first, seconds))
+      limit = AllocStats::Diagnosis::Limits.new(growth: {warn: {seconds: 2.0}}).of(:growth, :warn)
+      rate = -> { AllocStats::Diagnosis::Rates.growth(AllocStats.workers.first, limit)&.rate }
+      until (first = rate.call)
         sleep 0.1
-        seconds += 0.001
+        limit = limit.dup.tap { |other| other.seconds += 0.001 }
       end
       drawn = 0
-      TracePoint.new(:call) { |call| drawn += 1 if call.method_id == :growth && call.defined_class == AllocStats::History }.enable
-      rates = Array.new(5) { AllocStats::Health::Rates.growth(AllocStats.workers.first, seconds) }
+      TracePoint.new(:call) { |call| drawn += 1 if call.method_id == :slope }.enable
+      rates = Array.new(5) { rate.call }
       [first, drawn, rates]
     RUBY
 
@@ -198,14 +196,15 @@ class MetricsTest < Minitest::Test
   end
 
   def test_a_part_that_fails_costs_only_itself
-    facts = Facts.new([worker(0, figures: {rss: 5})])
-    facts.define_singleton_method(:cgroup) { raise AllocStats::Error, "nothing" }
-    facts.define_singleton_method(:allocator) { raise Errno::EACCES }
-    metrics = Metrics.new(Metrics::Reading.new(facts: facts)).to_h
+    server = MadeServer.new([worker(0, figures: {rss: 5})])
+    server.define_singleton_method(:group) { raise AllocStats::Error, "nothing" }
+    server.define_singleton_method(:owner) { raise Errno::EACCES }
+    metrics = Metrics.new(Metrics::Reading.new(target: server)).to_h
 
     assert_equal({{worker: "0"} => 5}, metrics["process_resident_memory_bytes"])
     assert_equal [{allocator: "jemalloc", version: "5.3.0", verdict: "sole", worker: "0"}], metrics["allocator_info"].keys
-    assert_empty metrics.keys.grep(/cgroup|health/)
+    assert_empty metrics.keys.grep(/cgroup/)
+    assert_equal [1, 0, 0], %w[pass warn fail].map { |status| metrics["allocstats_health_status"].fetch({status: status}) }, "what was not measured is not held against it"
   end
 
   def test_the_catalogue_is_sound

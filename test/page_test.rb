@@ -22,6 +22,34 @@ class PageTest < Minitest::Test
     assert_equal %w[verdict ledger history workers limits census settings figures purge], html.scan(/<section id="(\w+)"/).flatten
   end
 
+  FOUND = {
+    target: "this process (7, puma)", allocator: "glibc 2.36", verdict: :wrong, growth: :ruby_objects, summary: "...", checked: [:swap],
+    findings: [
+      {name: :limit_near, severity: :wrong, summary: "The group uses <96> %.", evidence: ["150 MiB of 160"], cost: nil, remedy: "AllocStats.purge   # at once"},
+      {name: :ruby_objects, severity: :warning, summary: "Objects grow.", evidence: ["objects: 1 MiB, then 40 MiB"], cost: 39 << 20, remedy: "pp ObjectSpace"}
+    ],
+    unseen: {retention: "no history", growing: "no history", swap: "a reason"}
+  }.freeze
+
+  def test_what_was_found_in_order_of_weight
+    html = page(overview(diagnosis: FOUND))
+    findings = html[%r{<section id="findings".*?</section>}m]
+
+    assert_equal ["wrong The group uses &lt;96&gt; %.", "warning Objects grow. It costs 39.0 MiB."], findings.scan(%r{<h3>(.*?)</h3>}m).flatten.map { |words| words.gsub(/<[^>]*>/, "") }
+    assert_includes findings, "<li>objects: 1 MiB, then 40 MiB</li>"
+    assert_includes findings, "<code>pp ObjectSpace</code>"
+    assert_includes findings, "<li>growth: no history</li>"
+    refute_includes findings, "Nothing was found"
+  end
+
+  def test_a_calm_line_where_nothing_was_found
+    html = page(overview(diagnosis: FOUND.merge(verdict: :healthy, growth: :steady, findings: [], unseen: {})))
+
+    assert_includes html, "Nothing was found by 1 checks."
+    assert_includes html, "It does not grow."
+    refute_includes page, "findings-heading"
+  end
+
   def test_names_its_files_and_other_forms_below_the_mount_point
     html = page(base: "/internal/allocator")
 

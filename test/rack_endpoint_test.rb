@@ -8,7 +8,7 @@ require "stringio"
 class RackEndpointTest < Minitest::Test
   include Asking
 
-  JSON_PATHS = ["/", "/report.json", "/history.json", "/workers.json", "/census.json", "/settings.json"].freeze
+  JSON_PATHS = ["/", "/report.json", "/history.json", "/workers.json", "/census.json", "/settings.json", "/doctor.json"].freeze
   CHANGING = ["/purge", "/tune"].freeze
 
   def told(path = "/", **options) = JSON.parse(ask(path, **options).body, symbolize_names: true)
@@ -53,7 +53,7 @@ class RackEndpointTest < Minitest::Test
     broken.define_singleton_method(:settings) { raise AllocStats::Unsupported, "not here" }
     broken.define_singleton_method(:workers) { raise IOError, "closed\nstream" }
     broken.define_singleton_method(:history) { AllocStats.history }
-    broken.define_singleton_method(:surroundings) { {} }
+    broken.define_singleton_method(:host_facts) { {} }
     told = AllocStats::Rack::Overview.new(AllocStats.report, source: broken).to_h
 
     assert_equal [nil, nil, nil], told.values_at(:settings, :workers, :health)
@@ -156,8 +156,19 @@ class RackEndpointTest < Minitest::Test
     end
   end
 
+  def test_what_the_doctor_finds
+    told = told("/doctor.json")
+
+    assert_equal %i[target allocator verdict growth summary findings checked unseen], told.keys
+    assert_includes told[:checked], "swap"
+    assert_equal AllocStats.allocator.title, told[:allocator]
+    answer = ask("/doctor.txt")
+    assert_equal "text/plain; charset=utf-8", answer["content-type"]
+    assert_match(/\AThis process \(#{Process.pid},/, answer.body)
+  end
+
   def test_head_is_get_without_the_body
-    [*JSON_PATHS, "/report.txt", "/health", "/page.css"].each do |path|
+    [*JSON_PATHS, "/report.txt", "/doctor.txt", "/health", "/page.css"].each do |path|
       endpoint = endpoint()
       got, head = ask(path, endpoint: endpoint), ask(path, method: "HEAD", endpoint: endpoint)
 

@@ -10,10 +10,11 @@ const struct figure_description figure_descriptions[FIGURE_COUNT] = {
 };
 
 void sample_process(struct sample *sample) {
-	uint64_t virtual_bytes, resident_bytes;
-	if (statm_read(&virtual_bytes, &resident_bytes)) {
-		sample_set(sample, FIGURE_rss, resident_bytes);
-		sample_set(sample, FIGURE_virtual_size, virtual_bytes);
+	struct statm statm;
+	if (statm_read(&statm)) {
+		sample_set(sample, FIGURE_rss, statm.resident);
+		sample_set(sample, FIGURE_files, statm.shared);
+		sample_set(sample, FIGURE_virtual_size, statm.size);
 	}
 	struct rusage usage;
 	if (getrusage(RUSAGE_SELF, &usage) == 0) {

@@ -49,8 +49,9 @@ extern const struct figure_description figure_descriptions[FIGURE_COUNT];
 
 /* What the kernel and Ruby measure, whatever the allocator. */
 #define PROCESS_FIGURES                                                                                                \
-	(FIGURE_BIT(rss) | FIGURE_BIT(virtual_size) | FIGURE_BIT(minor_faults) | FIGURE_BIT(major_faults) |            \
-		FIGURE_BIT(ruby_heap_pages))
+	(FIGURE_BIT(rss) | FIGURE_BIT(files) | FIGURE_BIT(virtual_size) | FIGURE_BIT(minor_faults) |                   \
+		FIGURE_BIT(major_faults) | FIGURE_BIT(ruby_heap_pages) | FIGURE_BIT(ruby_heap) |                       \
+		FIGURE_BIT(ruby_heap_live))
 
 /* Fills what the kernel measures for the whole process; what cannot be read stays absent. Costs three system calls. */
 void sample_process(struct sample *sample);

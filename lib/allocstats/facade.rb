@@ -25,7 +25,7 @@ module AllocStats
   autoload :Census, "allocstats/census"
   autoload :Clock, "allocstats/clock"
   autoload :Command, "allocstats/command"
-  autoload :Doctor, "allocstats/doctor"
+  autoload :Diagnosis, "allocstats/diagnosis"
   autoload :ElfFile, "allocstats/elf_file"
   autoload :Figure, "allocstats/figure"
   autoload :Formats, "allocstats/formats"
@@ -48,7 +48,6 @@ module AllocStats
   autoload :Sidekiq, "allocstats/sidekiq"
   autoload :StartEnvironment, "allocstats/start_environment"
   autoload :Statistics, "allocstats/statistics"
-  autoload :Surroundings, "allocstats/surroundings"
   autoload :Threshold, "allocstats/threshold"
   autoload :Tuner, "allocstats/tuner"
   autoload :Tuning, "allocstats/tuning"
@@ -158,16 +157,16 @@ module AllocStats
     # @return [Metrics] families of named numbers; what was not measured is absent
     # @raise [UnknownName, InvalidValue]
     def metrics(health: {})
-      Metrics.new(Metrics::Reading.new(limits: Health::Limits.new(**health)))
+      Metrics.new(Metrics::Reading.new(limits: Diagnosis::Limits.new(**health)))
     end
 
     # Whether the memory of this process and of the workers beside it is in order. Some hundred microseconds.
-    # @param options [Hash] what Health::Limits takes: `expect:`, the allocator that is to own all of malloc, and for each
+    # @param options [Hash] what Diagnosis::Limits takes: `expect:`, the allocator that is to own all of malloc, and for each
     #   check what it warns and fails from, as a ratio, bytes and a time
     # @return [Health]
     # @raise [UnknownName, InvalidValue]
     def health(**options)
-      Health.new(Health::Limits.new(**options))
+      Health.new(Diagnosis::Limits.new(**options))
     end
 
     # @!method measure
@@ -243,24 +242,24 @@ module AllocStats
     #
     #   AllocStats.doctor.verdict                  # => :healthy, :warnings or :wrong
     #   AllocStats.doctor(expect: :jemalloc)       # wrong when another allocator runs
-    #   AllocStats.doctor(wait: 60, purge: true)   # two readings with a purge between, to tell a leak from retention
+    #   AllocStats.doctor(wait: 60, purge: true)   # two readings with a purge between, to tell what is held from what is kept
     #
     # @param pid [Integer, nil]
     # @param expect [Symbol, String, nil] the allocator that should run; what the environment asks for unless given
     # @param wait [Numeric, nil] seconds between two readings, before each of which it runs GC.start; it sleeps as long
-    # @param purge [Boolean] purge between them, this process only
-    # @return [Doctor::Diagnosis]
+    # @param purge [Boolean] purge before and after them, this process only
+    # @return [Diagnosis]
     # @raise [InvalidValue, UnknownName]
     # @raise [OtherProcess::Gone, OtherProcess::NotPermitted]
     def doctor(pid: nil, expect: nil, wait: nil, purge: false)
-      Doctor.diagnose(pid: pid, expect: expect, wait: wait, purge: purge)
+      Diagnosis.take(pid: pid, expect: expect, wait: wait, purge: purge)
     end
 
     # What lies around malloc: preloads, what was asked for, threads, arenas, huge pages, processors. Some milliseconds;
     # walks no heap.
-    # @return [Surroundings]
-    def surroundings
-      Surroundings.read
+    # @return [Diagnosis::HostFacts]
+    def host_facts
+      Diagnosis::HostFacts.read
     end
 
     # The page a person reads in the console.

@@ -5,38 +5,30 @@ module AllocStats
   #
   #   health = AllocStats.health(expect: :jemalloc, rss: {fail: {ratio: 0.9}})
   #   health.status     # => :pass, :warn or :fail, the worst of its checks
-  #   health.checks     # => [#<struct Finding check="memory:resident", status=:pass, ...>, ...]
+  #   health.checks     # => [#<struct Row name="memory:resident", status=:pass, ...>, ...]
   #   health.to_h       # => what is sent as application/health+json
   #
-  # Each check is one file in health/; Limits has what each compares with. What was not measured is never held against the
-  # process: such a check passes, with a nil for its value and the reason for its output.
+  # It is a Diagnosis of those checks that cost next to nothing, read for programs: what AllocStats.doctor of the same facts
+  # finds to be wrong fails here, and what it warns of is a warning, once it has lasted for the time that Limits asks for.
+  # What was not measured is never held against the process: such a check passes, with a nil for its value and the reason
+  # for its output.
   #
   # A process is live when it answers. Its memory says nothing about that: killing it for its memory is the kernel's
   # affair, and a probe that did so would take down what is merely busy.
   class Health
-    autoload :AllocatorOwner, "allocstats/health/allocator_owner"
-    autoload :Check, "allocstats/health/check"
-    autoload :Facts, "allocstats/health/facts"
-    autoload :Finding, "allocstats/health/check"
-    autoload :Growth, "allocstats/health/growth"
-    autoload :GroupUsage, "allocstats/health/group_usage"
-    autoload :Kept, "allocstats/health/kept"
-    autoload :Limits, "allocstats/health/limits"
-    autoload :Pressure, "allocstats/health/pressure"
-    autoload :Rates, "allocstats/health/rates"
-    autoload :Resident, "allocstats/health/resident"
+    autoload :Owner, "allocstats/health/owner"
+    autoload :Row, "allocstats/health/row"
     autoload :Since, "allocstats/health/since"
-    autoload :WorkersReporting, "allocstats/health/workers_reporting"
 
-    # In the order in which they are shown; by the names that Limits knows them by.
+    # In the order in which they are shown, by the names that Limits knows them by; the allocator is the Owner's.
     CHECKS = {
-      allocator: :AllocatorOwner,
-      rss: :Resident,
-      cgroup: :GroupUsage,
-      kept: :Kept,
-      growth: :Growth,
-      pressure: :Pressure,
-      workers: :WorkersReporting
+      allocator: nil,
+      rss: :ResidentNearLimit,
+      cgroup: :LimitNear,
+      kept: :MemoryKept,
+      growth: :Growing,
+      pressure: :MemoryPressure,
+      workers: :WorkersSilent
     }.freeze
 
     # From good to bad.
@@ -55,16 +47,22 @@ module AllocStats
 
     # When it was looked at, as a Time.
     attr_reader :time
-    # @return [Array<Finding>]
+    # @return [Array<Row>]
     attr_reader :checks
     # :pass, :warn or :fail
     attr_reader :status
+    # What it is read from.
+    # @return [Diagnosis]
+    attr_reader :diagnosis
 
-    # @param limits [Limits]
-    # @param facts [Facts] what was read; anything but this process's own is for tests
-    def initialize(limits = Limits.new, facts = Facts.new)
+    # @param limits [Diagnosis::Limits]
+    # @param target [Diagnosis::Target] whom it looks at; anything but this server is for tests
+    def initialize(limits = Diagnosis::Limits.new, target = Diagnosis::Target::Server.new(limits: limits))
       @time = Time.now
-      @checks = limits.checks.map { |name| Health.const_get(CHECKS.fetch(name)).new(limits, facts).finding }.freeze
+      names = limits.checks
+      kinds = names.filter_map { |name| CHECKS.fetch(name)&.then { |constant| Diagnosis::Checks.const_get(constant) } }
+      @diagnosis = Diagnosis.of(target, checks: kinds + (names.include?(:allocator) ? Owner.checks : []))
+      @checks = names.map { |name| row(name, limits, target) }.freeze
       @status = STATUSES.fetch(@checks.map { |check| STATUSES.index(check.status) }.max || 0)
       freeze
     end
@@ -93,6 +91,15 @@ module AllocStats
 
     def inspect
       "#<AllocStats::Health #{status}#{checks.reject { |check| check.status == :pass }.map { |check| "; #{check.output}" }.join}>"
+    end
+
+    private
+
+    def row(name, limits, target)
+      return Owner.row(limits, target) if name == :allocator
+      kind = Diagnosis::Checks.const_get(CHECKS.fetch(name))
+      check = diagnosis.probed.find { |made| made.instance_of?(kind) }
+      check ? Row.of(check, limits) : Row.unknown(kind.probe, diagnosis.unseen[kind.finding_name] || target.why_not(kind.needed.first))
     end
   end
 end

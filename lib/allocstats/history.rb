@@ -2,7 +2,7 @@
 
 module AllocStats
   # What a process was like over the last day: a point every ten seconds (or AllocStats.start's interval) for the last
-  # 360 of them, which is an hour, and one a minute for a day. It costs a fixed 58 KB a process, and ends with it.
+  # 360 of them, which is an hour, and one a minute for a day. It costs a fixed 130 KB a process, and ends with it.
   #
   #   AllocStats.history.points(seconds: 600).last.rss   # => 68_722_688
   #   AllocStats.history.growth(seconds: 3600)           # => 1_250_000.0 bytes an hour
@@ -10,8 +10,10 @@ module AllocStats
   # A history is read once and does not change; AllocStats.history reads it anew. It is empty where the sampler does not
   # run.
   class History
-    # `time` (Time) of the sample; `rss`, `live` and `kept` as in Sample: bytes, or nil.
-    Point = Struct.new(:time, :rss, :live, :kept)
+    # `time` (Time) of the sample; `rss`, `live`, `kept`, `ruby_heap`, `ruby_heap_live` and `files` as in Sample. `malloc`
+    # is what the allocator holds where live and kept are not counted apart, `stacks` what is resident of the threads'
+    # stacks; both, as far as they are read from the mappings, are up to a minute old. Bytes, or nil.
+    Point = Struct.new(:time, :rss, :live, :kept, :malloc, :ruby_heap, :ruby_heap_live, :files, :stacks)
 
     # From how many points on a line is drawn through them, and over what part of the time that was asked for.
     FEWEST_POINTS = 10
@@ -28,7 +30,7 @@ module AllocStats
     # Seconds between two samples; nil where the sampler does not run.
     attr_reader :interval
 
-    # @param rows [Array<Array>] [seconds since 1970, rss, live, kept], oldest first
+    # @param rows [Array<Array>] [seconds since 1970, and then what a Point has], oldest first
     def initialize(rows, interval:)
       @rows = rows.freeze
       @interval = interval
@@ -38,7 +40,15 @@ module AllocStats
     # @param seconds [Numeric] how far to go back
     # @return [Array<Point>] oldest first
     def points(seconds: 3600)
-      since(seconds).map { |time, rss, live, kept| Point.new(Time.at(time), rss, live, kept) }
+      rows(seconds: seconds).map { |time, *figures| Point.new(Time.at(time), *figures) }
+    end
+
+    # The same as plain rows, [seconds since 1970, rss, ...], without an object for each.
+    # @return [Array<Array>] oldest first
+    def rows(seconds: 3600)
+      raise InvalidValue, "seconds must be a number above 0, not #{seconds.inspect[0, 80]}" unless seconds.is_a?(Numeric) && seconds.real? && seconds.positive?
+      earliest = Time.now.to_f - seconds
+      @rows.drop_while { |time,| time < earliest }
     end
 
     # By how much the resident set grows: the slope of a line through its points that a single peak does not bend (see
@@ -46,9 +56,16 @@ module AllocStats
     # @return [Float, nil] bytes an hour, negative where it shrinks; nil where there are fewer than FEWEST_POINTS points,
     #   or they lie closer together than a tenth of `seconds`
     def growth(seconds: 3600)
-      rows = since(seconds).select { |_, rss| rss }
+      rows = self.rows(seconds: seconds).select { |_, rss| rss }
       return if rows.size < FEWEST_POINTS || rows.last[0] - rows.first[0] < seconds * LEAST_SHARE
-      Statistics.slope(thin(rows).map { |row| row.first(2) })&.*(3600)
+      History.slope(rows)&.*(3600)
+    end
+
+    # @param rows [Array<Array>] as in `new`
+    # @return [Float, nil] bytes a second by which the resident set grows
+    def self.slope(rows)
+      rows = Array.new(MOST_POINTS) { |i| rows[i * (rows.size - 1) / (MOST_POINTS - 1)] } if rows.size > MOST_POINTS
+      Statistics.slope(rows.map { |row| row.first(2) })
     end
 
     def empty? = @rows.empty?
@@ -56,26 +73,13 @@ module AllocStats
     # @return [Integer] number of points
     def size = @rows.size
 
-    # All there is: {interval:, points: [[seconds since 1970, rss, live, kept], ...]}.
+    # All there is: {interval:, columns: [:time, :rss, ...], points: [[seconds since 1970, rss, ...], ...]}.
     def to_h
-      {interval: interval, points: @rows}
+      {interval: interval, columns: Point.members, points: @rows}
     end
 
     def inspect
       "#<AllocStats::History #{size} points#{", from #{Time.at(@rows.first[0])} to #{Time.at(@rows.last[0])}" unless empty?}>"
-    end
-
-    private
-
-    def since(seconds)
-      raise InvalidValue, "seconds must be a number above 0, not #{seconds.inspect[0, 80]}" unless seconds.is_a?(Numeric) && seconds.real? && seconds.positive?
-      earliest = Time.now.to_f - seconds
-      @rows.drop_while { |time,| time < earliest }
-    end
-
-    def thin(rows)
-      return rows if rows.size <= MOST_POINTS
-      Array.new(MOST_POINTS) { |i| rows[i * (rows.size - 1) / (MOST_POINTS - 1)] }
     end
   end
 end

@@ -9,7 +9,8 @@ static struct history history;
 static struct history_point points[HISTORY_MOST_POINTS];
 
 static struct history_point point_at(uint64_t at) {
-	return (struct history_point){at, at * 2, at * 3, HISTORY_ABSENT};
+	return (struct history_point){
+		.at = at, .rss = at * 2, .live = at * 3, .kept = HISTORY_ABSENT, .stacks = at * 4};
 }
 
 static void fill(uint64_t from, uint64_t step, unsigned count) {
@@ -32,6 +33,7 @@ TEST(a_point_comes_back_as_it_was) {
 	CHECK_EQUAL(2000, points[0].rss);
 	CHECK_EQUAL(3000, points[0].live);
 	CHECK_EQUAL(HISTORY_ABSENT, points[0].kept);
+	CHECK_EQUAL(4000, points[0].stacks);
 }
 
 TEST(a_day_at_ten_seconds_is_an_hour_of_these_and_minutes_before) {
@@ -82,21 +84,48 @@ TEST(what_another_process_wrote_into_it_is_not_trusted) {
 
 TEST(a_point_of_a_sample_has_what_the_sample_has) {
 	struct sample sample = {0};
-	struct history_point point = history_point_of(&sample, 5);
+	struct history_point point = history_point_of(&sample, NULL, 5);
 	CHECK_EQUAL(HISTORY_ABSENT, point.rss);
 	CHECK_EQUAL(HISTORY_ABSENT, point.live);
 	CHECK_EQUAL(HISTORY_ABSENT, point.kept);
 	sample_set(&sample, FIGURE_rss, 100);
 	sample_set(&sample, FIGURE_allocated, 60);
 	sample_set(&sample, FIGURE_committed, 90);
-	point = history_point_of(&sample, 5);
+	point = history_point_of(&sample, NULL, 5);
 	CHECK_EQUAL(100, point.rss);
 	CHECK_EQUAL(60, point.live);
 	CHECK_EQUAL(30, point.kept);
 	sample_set(&sample, FIGURE_resident, 80);
-	CHECK_EQUAL(20, history_point_of(&sample, 5).kept);
+	CHECK_EQUAL(20, history_point_of(&sample, NULL, 5).kept);
 	sample_set(&sample, FIGURE_resident, 50);
-	CHECK_EQUAL(0, history_point_of(&sample, 5).kept);
+	CHECK_EQUAL(0, history_point_of(&sample, NULL, 5).kept);
+}
+
+TEST(a_point_has_malloc_where_live_and_kept_are_not_told_apart) {
+	struct sample sample = {0};
+	struct slow_figures slow = NO_SLOW_FIGURES(0);
+	CHECK_EQUAL(HISTORY_ABSENT, history_point_of(&sample, &slow, 5).malloc);
+	CHECK_EQUAL(HISTORY_ABSENT, history_point_of(&sample, &slow, 5).stacks);
+	slow.stacks = 10, slow.malloc = 20;
+	CHECK_EQUAL(10, history_point_of(&sample, &slow, 5).stacks);
+	CHECK_EQUAL(20, history_point_of(&sample, &slow, 5).malloc);
+	sample_set(&sample, FIGURE_committed, 90);
+	CHECK_EQUAL(90, history_point_of(&sample, &slow, 5).malloc);
+	sample_set(&sample, FIGURE_allocated, 60);
+	CHECK_EQUAL(HISTORY_ABSENT, history_point_of(&sample, &slow, 5).malloc);
+	CHECK_EQUAL(30, history_point_of(&sample, &slow, 5).kept);
+}
+
+TEST(a_point_has_the_layers_beside_malloc) {
+	struct sample sample = {0};
+	CHECK_EQUAL(HISTORY_ABSENT, history_point_of(&sample, NULL, 5).ruby_heap);
+	sample_set(&sample, FIGURE_ruby_heap, 30);
+	sample_set(&sample, FIGURE_ruby_heap_live, 20);
+	sample_set(&sample, FIGURE_files, 10);
+	struct history_point point = history_point_of(&sample, NULL, 5);
+	CHECK_EQUAL(30, point.ruby_heap);
+	CHECK_EQUAL(20, point.ruby_heap_live);
+	CHECK_EQUAL(10, point.files);
 }
 
 TEST(the_clock_does_not_run_back) {

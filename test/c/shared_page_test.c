@@ -91,7 +91,7 @@ TEST(a_seat_is_read_by_all_as_its_owner_left_it) {
 	struct worker_report *report = seat_begin(&seat);
 	report->samples = 42;
 	strcpy(report->allocator, "jemalloc");
-	struct history_point point = {1000, 1, 2, 3};
+	struct history_point point = {.at = 1000, .rss = 1, .live = 2, .kept = 3};
 	history_add(seat_history(&seat), &point);
 	seat_end(&seat);
 

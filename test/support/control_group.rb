@@ -18,7 +18,7 @@ class ControlGroup
 
   def initialize(controller, limits)
     @limits = limits
-    parent = (controller == "memory") ? AllocStats.memory.cgroup.path : AllocStats::Doctor::Processors.new.folder
+    parent = (controller == "memory") ? AllocStats.memory.cgroup.path : AllocStats::Diagnosis::Processors.new.folder
     @folder = "#{parent}/allocstats-test-#{Process.pid}-#{object_id}"
     @missing = parent ? try : "no #{controller} controller is in sight"
   end

@@ -85,17 +85,19 @@ static const char *parse_number(const char *text, uint64_t unit, uint64_t *out) 
 	return __builtin_mul_overflow(number, unit, out) ? NULL : text;
 }
 
-bool statm_parse(const char *text, uint64_t page_bytes, uint64_t *virtual_bytes, uint64_t *resident_bytes) {
-	const char *rest = parse_number(text, page_bytes, virtual_bytes);
+bool statm_parse(const char *text, uint64_t page_bytes, struct statm *statm) {
+	const char *rest = parse_number(text, page_bytes, &statm->size);
 	if (!rest || *rest != ' ') return false;
-	rest = parse_number(rest + 1, page_bytes, resident_bytes);
+	rest = parse_number(rest + 1, page_bytes, &statm->resident);
+	if (!rest || *rest != ' ') return false;
+	rest = parse_number(rest + 1, page_bytes, &statm->shared);
 	return rest && (*rest == ' ' || *rest == '\n' || *rest == '\0');
 }
 
-bool statm_read(uint64_t *virtual_bytes, uint64_t *resident_bytes) {
+bool statm_read(struct statm *statm) {
 	char text[LONGEST_STATM + 1];
 	ssize_t length = read_kept(text);
 	if (length <= 0) return false;
 	text[length] = '\0';
-	return statm_parse(text, (uint64_t)sysconf(_SC_PAGESIZE), virtual_bytes, resident_bytes);
+	return statm_parse(text, (uint64_t)sysconf(_SC_PAGESIZE), statm);
 }

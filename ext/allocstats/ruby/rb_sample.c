@@ -7,6 +7,7 @@
 #include "private_heap.h"
 #include "process_generation.h"
 #include "rb_allocstats.h"
+#include "rb_ruby_heap.h"
 
 #include "sample.h"
 #include <stdbool.h>
@@ -18,7 +19,6 @@ struct rb_sample {
 };
 
 static ID figure_ids[FIGURE_COUNT];
-static VALUE heap_pages_key; /* of GC.stat; nil on a Ruby that has not this key */
 
 static void rb_sample_free(void *data) {
 	private_free(PRIVATE_samples, ((struct rb_sample *)data)->figures);
@@ -60,7 +60,7 @@ static struct sample *figures_of(VALUE self) {
 
 void rb_read_figures(struct sample *figures) {
 	allocator_sample(figures);
-	if (!NIL_P(heap_pages_key)) sample_set(figures, FIGURE_ruby_heap_pages, rb_gc_stat(heap_pages_key));
+	rb_read_ruby_heap(figures);
 }
 
 static struct sample *allocate_figures(struct rb_sample *sample) {
@@ -176,15 +176,8 @@ static VALUE rb_sample_catalogue(VALUE self) {
 	return list;
 }
 
-static VALUE find_heap_pages_key(void) {
-	VALUE key = symbol("heap_allocated_pages");
-	VALUE stat = rb_funcall(rb_mGC, rb_intern("stat"), 0);
-	return RB_TYPE_P(stat, T_HASH) && !NIL_P(rb_hash_lookup(stat, key)) ? key : Qnil;
-}
-
 void init_sample(VALUE module) {
 	for (int i = 0; i < FIGURE_COUNT; i++) figure_ids[i] = rb_intern(figure_descriptions[i].name);
-	heap_pages_key = find_heap_pages_key();
 
 	VALUE class = rb_define_class_under(module, "Sample", rb_cObject);
 	rb_define_alloc_func(class, rb_sample_alloc);

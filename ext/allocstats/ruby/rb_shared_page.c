@@ -8,7 +8,8 @@
  * ends, since another thread may wait in it.
  */
 #include "rb_shared_page.h"
-#include "kernel/smaps.h"
+#include "allocator.h"
+#include "kernel/process_memory.h"
 #include "process_generation.h"
 #include "purge.h"
 #include "rb_sample.h"
@@ -180,9 +181,9 @@ static VALUE page_tick(VALUE self) {
 	uint64_t purges, bytes;
 	rb_read_figures(&sample);
 	purge_counts(&purges, &bytes);
-	struct history_point point = history_point_of(&sample, history_now());
 
 	struct worker_report *report = seat_begin(&process_seat);
+	struct history_point point = history_point_of(&sample, &report->slow, history_now());
 	report->sample = sample;
 	report->reported_at = point.at;
 	report->samples++;
@@ -202,7 +203,7 @@ static bool mapping_figure(const struct mapping_figures *figures, enum mapping_f
 void read_slow_figures(const char *process, struct slow_figures *slow, struct sample *sample) {
 	struct mapping_figures whole;
 	uint64_t clean, dirty, rss;
-	*slow = (struct slow_figures){history_now(), HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
+	*slow = NO_SLOW_FIGURES(history_now());
 	if (smaps_rollup_read("", process, &whole).status != STATUS_OK) return;
 	if (sample && mapping_figure(&whole, MAPPING_FIGURE_rss, &rss)) sample_set(sample, FIGURE_rss, rss);
 	mapping_figure(&whole, MAPPING_FIGURE_pss, &slow->pss);
@@ -212,8 +213,25 @@ void read_slow_figures(const char *process, struct slow_figures *slow, struct sa
 		slow->uss = clean + dirty;
 }
 
+/* The layers for which the mappings themselves must be looked at: a second reading that costs as much as the first. */
+static void read_slow_layers(struct slow_figures *slow) {
+	struct process_memory_request request = {.root = "",
+		.process = PROC_SELF,
+		.without_rollup = true,
+		.malloc_is_glibc = strcmp(allocator_current()->name, "glibc") == 0};
+	struct process_memory memory;
+	process_memory_read(&request, &memory);
+	if (memory.smaps.status != STATUS_OK) return;
+	if (memory.stacks.reading.status == STATUS_OK)
+		mapping_figure(&memory.kinds[MAPPING_KIND_stack], MAPPING_FIGURE_rss, &slow->stacks);
+	bool malloc_found = request.malloc_is_glibc && memory.glibc.status == STATUS_OK;
+	if (malloc_found || memory.told_kinds >> MAPPING_KIND_malloc & 1)
+		mapping_figure(&memory.kinds[MAPPING_KIND_malloc], MAPPING_FIGURE_rss, &slow->malloc);
+}
+
 static void *read_own_nogvl(void *slow) {
 	read_slow_figures(PROC_SELF, slow, NULL);
+	read_slow_layers(slow);
 	return NULL;
 }
 

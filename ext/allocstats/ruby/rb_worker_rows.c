@@ -33,7 +33,7 @@ static VALUE figures_of(const struct worker_report *report) {
 		bool has = sample_has(&report->sample, (enum figure)i);
 		rb_hash_aset(hash, symbol(figure_descriptions[i].name), has ? ULL2NUM(report->sample.value[i]) : Qnil);
 	}
-	struct history_point point = history_point_of(&report->sample, 0);
+	struct history_point point = history_point_of(&report->sample, NULL, 0);
 	rb_hash_aset(hash, symbol("live"), optional_number(point.live));
 	rb_hash_aset(hash, symbol("kept"), optional_number(point.kept));
 	add_slow_figures(hash, &report->slow);
@@ -183,6 +183,13 @@ static bool read_history(struct history *history, VALUE slot, VALUE identity) {
 	return shared_page_read(&process_page, NUM2UINT(slot), &owner, &report, history) && owner == NUM2ULL(identity);
 }
 
+static VALUE point_to_ruby(const struct history_point *point, double boot) {
+	return rb_ary_new_from_args(9, DBL2NUM(unix_time(point->at, boot)), optional_number(point->rss),
+		optional_number(point->live), optional_number(point->kept), optional_number(point->malloc),
+		optional_number(point->ruby_heap), optional_number(point->ruby_heap_live),
+		optional_number(point->files), optional_number(point->stacks));
+}
+
 static VALUE points_to_ruby(VALUE data) {
 	struct points *buffer = (struct points *)data;
 	if (!read_history(&buffer->history, buffer->slot, buffer->identity)) return rb_ary_new();
@@ -191,10 +198,7 @@ static VALUE points_to_ruby(VALUE data) {
 	double boot = boot_time();
 	uint64_t latest = history_now() + MOMENT_MS;
 	for (size_t i = 0; i < count && buffer->points[i].at <= latest; i++) {
-		const struct history_point *point = &buffer->points[i];
-		rb_ary_push(
-			rows, rb_ary_new_from_args(4, DBL2NUM(unix_time(point->at, boot)), optional_number(point->rss),
-				      optional_number(point->live), optional_number(point->kept)));
+		rb_ary_push(rows, point_to_ruby(&buffer->points[i], boot));
 	}
 	return rows;
 }
@@ -205,8 +209,8 @@ static VALUE free_points(VALUE data) {
 }
 
 /*
- * history(slot, identity) => [[seconds since 1970, rss, live, kept], ...], oldest first; of this process where the slot
- * is nil. Empty where the slot has meanwhile another owner.
+ * history(slot, identity) => [[seconds since 1970, then what History::Point has], ...], oldest first; of this process
+ * where the slot is nil. Empty where the slot has meanwhile another owner.
  */
 static VALUE page_history(VALUE self, VALUE slot, VALUE identity) {
 	(void)self;

@@ -9,11 +9,27 @@ uint64_t history_now(void) {
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-struct history_point history_point_of(const struct sample *sample, uint64_t at) {
-	struct history_point point = {at, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
-	if (sample_has(sample, FIGURE_rss)) point.rss = sample->value[FIGURE_rss];
+static uint64_t figure(const struct sample *sample, enum figure figure) {
+	return sample_has(sample, figure) ? sample->value[figure] : HISTORY_ABSENT;
+}
+
+struct history_point history_point_of(const struct sample *sample, const struct slow_figures *slow, uint64_t at) {
+	struct history_point point = {
+		.at = at,
+		.rss = figure(sample, FIGURE_rss),
+		.live = HISTORY_ABSENT,
+		.kept = HISTORY_ABSENT,
+		.malloc = HISTORY_ABSENT,
+		.ruby_heap = figure(sample, FIGURE_ruby_heap),
+		.ruby_heap_live = figure(sample, FIGURE_ruby_heap_live),
+		.files = figure(sample, FIGURE_files),
+		.stacks = slow ? slow->stacks : HISTORY_ABSENT,
+	};
 	sample_live(sample, &point.live);
-	sample_kept(sample, &point.kept);
+	if (sample_kept(sample, &point.kept)) return point;
+	point.malloc = figure(sample, FIGURE_resident);
+	if (point.malloc == HISTORY_ABSENT) point.malloc = figure(sample, FIGURE_committed);
+	if (point.malloc == HISTORY_ABSENT && slow) point.malloc = slow->malloc;
 	return point;
 }
 

@@ -17,9 +17,26 @@ enum { HISTORY_MOST_POINTS = HISTORY_FINE_POINTS + HISTORY_COARSE_POINTS };
 
 #define HISTORY_ABSENT UINT64_MAX
 
+/* Figures that cost milliseconds, so they are read less often than the sample; absent as HISTORY_ABSENT. */
+struct slow_figures {
+	uint64_t at; /* when they were read, by history_now; 0: not yet */
+	uint64_t pss, uss, swap;
+	uint64_t stacks; /* resident bytes of the threads' stacks */
+	uint64_t malloc; /* resident bytes of the allocator, where its mappings can be told from others (glibc) */
+};
+
+#define NO_SLOW_FIGURES(at)                                                                                            \
+	((struct slow_figures){                                                                                        \
+		(at), HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT})
+
 struct history_point {
 	uint64_t at; /* milliseconds of CLOCK_BOOTTIME: the same clock for all processes of a machine, never set back */
-	uint64_t rss, live, kept; /* bytes, or HISTORY_ABSENT */
+	/*
+	 * Bytes, or HISTORY_ABSENT: the layers of the resident set that can be had cheaply. `malloc` is there where
+	 * live and kept are not counted apart; it and `stacks` are of the last slow reading (struct slow_figures),
+	 * unless the allocator counts itself what it has committed.
+	 */
+	uint64_t rss, live, kept, malloc, ruby_heap, ruby_heap_live, files, stacks;
 };
 
 struct history {
@@ -31,7 +48,8 @@ struct history {
 /* Milliseconds of CLOCK_BOOTTIME. */
 uint64_t history_now(void);
 
-struct history_point history_point_of(const struct sample *sample, uint64_t at);
+/* `slow` may be NULL: there was no slow reading. */
+struct history_point history_point_of(const struct sample *sample, const struct slow_figures *slow, uint64_t at);
 
 void history_clear(struct history *history);
 void history_add(struct history *history, const struct history_point *point);

@@ -29,7 +29,7 @@ static void open_slot(struct slot *slot, process_identity owner) {
 	atomic_store(&slot->sequence, sequence);
 	atomic_thread_fence(memory_order_release);
 	slot->report = (struct worker_report){.of = owner, .index = -1};
-	slot->report.slow = (struct slow_figures){0, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT};
+	slot->report.slow = NO_SLOW_FIGURES(0);
 	history_clear(&slot->history);
 	atomic_store_explicit(&slot->sequence, sequence + 1, memory_order_release);
 }

@@ -3,15 +3,9 @@
 #define ALLOCSTATS_WORKER_REPORT_H
 
 #include "kernel/process_stat.h"
-#include "sample.h"
+#include "workers/history.h"
 
 #include <stdint.h>
-
-/* Figures that cost milliseconds, so they are read less often than the sample; absent as HISTORY_ABSENT. */
-struct slow_figures {
-	uint64_t at; /* when they were read, by history_now; 0: not yet */
-	uint64_t pss, uss, swap;
-};
 
 /* What came of the last request that this worker answered. Outcome and reason are the words of the side that knows. */
 struct worker_answer {

@@ -21,7 +21,7 @@ module AllocStats
         return @stdout.puts(parser.help) || 0 if @options[:help]
         raise Unsupported, Stub::MESSAGE unless AllocStats.supported?
         refuse_contradictions
-        diagnosis = @options[:url] ? of_endpoint : Pid.looking { AllocStats::Doctor.examine(local) }
+        diagnosis = @options[:url] ? of_endpoint : Pid.looking { Diagnosis.of(local) }
         @stdout.write(@options[:json] ? Formats::Json.generate(diagnosis) : text(diagnosis))
         diagnosis.status
       rescue Unsupported => error
@@ -64,24 +64,40 @@ module AllocStats
       end
 
       def options
-        {expect: Allocator.named(@options[:expect]), wait: AllocStats::Doctor.seconds(@options[:wait]), purge: @options[:purge] || false}
+        {limits: Diagnosis::Limits.new(expect: @options[:expect]), wait: Diagnosis.seconds(@options[:wait]), purge: @options[:purge] || false}
       end
 
       def local
-        return AllocStats::Doctor::Subject::Outside.new(@options[:pid], **options) if @options[:pid]
-        AllocStats::Doctor::Subject::Itself.new(**options)
+        return Diagnosis::Target::Outside.new(@options[:pid], **options) if @options[:pid]
+        Diagnosis::Target::Itself.new(**options)
       end
 
       # Whatever is at that address may answer anything.
       def of_endpoint
         remote = Remote.new(@options[:url], token: @options[:token])
-        AllocStats::Doctor.examine(AllocStats::Doctor::Subject::Remote.new(-> { remote.get("report.json") }, address: remote.address, **options))
+        return judged_here(remote) if @options[:wait] || @options[:expect]
+        Diagnosis::Told.read(remote.get("doctor.json"), remote.address)
+      rescue Failure => error
+        raise unless error.status == NOT_FOUND && remote
+        older(remote)
+      end
+
+      # What takes two readings, or was not asked there, is judged by what the endpoint reports of itself.
+      def judged_here(remote)
+        Diagnosis.of(Diagnosis::Target::Remote.new(-> { remote.get("report.json") }, address: remote.address, **options))
       rescue NoMethodError, TypeError, KeyError, ArgumentError
         raise Failure.new("#{remote.address} answers something that is no report of this version of allocstats", status: UNAVAILABLE)
       end
 
+      # It answers as an endpoint, and cannot judge itself.
+      def older(remote)
+        report = remote.get("report.json")
+        Diagnosis::Target::Remote.new(-> { report }, address: remote.address)
+        raise Failure.new("#{remote.address} is an endpoint of an older version of allocstats, #{Formats.line(report[:allocstats].to_s)[0, 20]}: it has no doctor.json. With --wait SECONDS it is judged from here", status: UNAVAILABLE)
+      end
+
       def text(diagnosis)
-        AllocStats::Doctor::Text.new(diagnosis, colour: Formats::Text.colour?(@stdout)).to_s
+        Diagnosis::Text.new(diagnosis, colour: Formats::Text.colour?(@stdout)).to_s
       end
     end
   end

@@ -10,10 +10,13 @@ module AllocStats
       # Figures that others have names for already; the others are the allocator's.
       NAMES = {
         rss: "process_resident_memory_bytes",
+        files: "process_resident_file_bytes",
         virtual_size: "process_virtual_memory_bytes",
         minor_faults: "process_minor_page_faults",
         major_faults: "process_major_page_faults",
-        ruby_heap_pages: "ruby_heap_pages"
+        ruby_heap_pages: "ruby_heap_pages",
+        ruby_heap: "ruby_heap_bytes",
+        ruby_heap_live: "ruby_heap_live_bytes"
       }.freeze
 
       # The end of a name that is a unit; counts have none.
@@ -59,6 +62,8 @@ module AllocStats
             "memory of the process that is swapped out, no part of its resident set") { |worker| worker.figures[:swap] },
           of_workers(:gauge, "process_resident_memory_growth_bytes_per_second",
             "slope of a robust line through the last hour of the resident set") { |worker, reading| reading.growth(worker) },
+          family(:gauge, "process_resident_memory_growth_verdict", [:verdict, :worker],
+            "1 for what the last hour says of the resident set and of the layer of it that grew: warming_up, steady, retention, ruby_objects, files, stacks, mappings or growing; 0 for the others", &:growth_verdicts),
           family(:gauge, "process_memory_limit_bytes", [],
             "smallest limit of memory that binds the process: a control group's, or the machine's memory") { |reading| [[[], reading.limit]] }
         ]

@@ -10,10 +10,10 @@ module AllocStats
       WINDOWS = {avg10: "10s", avg60: "60s", avg300: "300s"}.freeze
 
       # limits:: what health is judged by
-      # facts:: what was read; anything but this process's own is for tests
-      def initialize(limits: Health::Limits.new, facts: Health::Facts.new)
+      # target:: where it is read from; anything but this server is for tests
+      def initialize(limits: Diagnosis::Limits.new, target: Diagnosis::Target::Server.new(limits: limits))
         @limits = limits
-        @facts = facts
+        @target = target
         @parts = {}
       end
 
@@ -26,30 +26,38 @@ module AllocStats
       # One for each index: a slot that was left behind goes under the index of the worker that took its place.
       # @return [Array<Worker>]
       def all_workers
-        part(:workers) { newest(@facts.workers) } || []
+        part(:workers) { newest(@target.siblings) } || []
       end
 
       # The values of Catalogue::FACTS. How malloc came to be whose it is, is looked at in this process alone; it is true
       # of those that were forked like it, as long as they say the same of the allocator itself.
       def facts(worker)
-        here = part(:allocator) { @facts.allocator }
+        here = part(:allocator) { @target.owner }
         here = nil unless here&.name.to_s == worker.allocator.to_s && here&.version == worker.version
         [worker.allocator, worker.version, here&.linkage, worker.verdict, here&.path, worker.index]
       end
 
       # Bytes per second, where there is a history that is long enough.
       def growth(worker)
-        part([:growth, worker.index]) { Health::Rates.growth(worker, 3600) }&.then { |an_hour| an_hour / 3600 }
+        part([:growth, worker.index]) { Diagnosis::Rates.growth(worker, Diagnosis::Limits.new.of(:growth, :warn)) }&.then { |growth| growth.rate / 3600 }
+      end
+
+      # How each worker grows, by a word of Diagnosis::Growth::VERDICTS; nothing of those that have no history at all.
+      def growth_verdicts
+        workers.flat_map do |worker|
+          verdict = part([:verdict, worker.index]) { verdict_of(worker) } or next []
+          Diagnosis::Growth::VERDICTS.map { |each| [[each, worker.index], (each == verdict) ? 1 : 0] }
+        end
       end
 
       # @return [Integer, nil] the smallest limit there is: a control group's, or the machine's memory
       def limit
-        part(:limit) { @facts.limit&.bytes }
+        part(:limit) { @target.limit&.bytes }
       end
 
       # @return [Cgroup, nil] nil also where there is no memory controller
       def cgroup
-        part(:cgroup) { @facts.cgroup if @facts.cgroup.version }
+        part(:cgroup) { @target.group if @target.group.version }
       end
 
       def events
@@ -72,11 +80,17 @@ module AllocStats
       end
 
       def health
-        status = part(:health) { Health.new(@limits, @facts).status } or return []
+        status = part(:health) { Health.new(@limits, @target).status } or return []
         Health::STATUSES.map { |each| [[each], (each == status) ? 1 : 0] }
       end
 
       private
+
+      def verdict_of(worker)
+        growth = Diagnosis::Rates.growth(worker, Diagnosis::Limits.new.of(:growth, :warn))
+        return growth.verdict if growth
+        :warming_up unless worker.history.empty?
+      end
 
       def each_share
         pressure = cgroup&.pressure or return []

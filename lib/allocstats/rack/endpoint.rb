@@ -110,12 +110,16 @@ module AllocStats
 
       def text(_env) = Answer.new(200, Answer::TEXT, @readings.overview.text)
 
+      def doctor(_env) = Answer.new(200, Answer::JSON, Formats::Json.generate(@readings.diagnosis))
+
+      def doctor_text(_env) = Answer.new(200, Answer::TEXT, @readings.diagnosis.text)
+
       def prefers_page?(env) = Formats::Accept.new(env["HTTP_ACCEPT"]).prefers?(["text/html"], "application/json")
 
       def page(env, outcome = nil)
         change = quietly(env) { @access.changer(env) }
         chosen = env["QUERY_STRING"].to_s[/(?:\A|&)worker=(\d{1,4})(?:&|\z)/, 1]&.to_i
-        page = Page.new(@readings.overview.to_h, base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome, chosen: chosen, peer: chosen && @readings.peer(chosen))
+        page = Page.new(@readings.overview.to_h.merge(diagnosis: @readings.diagnosis.to_h), base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome, chosen: chosen, peer: chosen && @readings.peer(chosen))
         Answer.new(200, Page::TYPE, page.to_s, Page::HEADERS.dup)
       end
 

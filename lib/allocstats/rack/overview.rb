@@ -8,7 +8,7 @@ module AllocStats
     # Of the environment there is nothing in it but what is meant for the allocator.
     class Overview
       # What it has beyond a report, by the names of the facade.
-      PARTS = [:settings, :workers, :history, :surroundings].freeze
+      PARTS = [:settings, :workers, :history, :host_facts].freeze
 
       # A program that serves, and where it has its version.
       SERVERS = {puma: "Puma::Const::PUMA_VERSION", rack: "Rack::RELEASE", rails: "Rails::VERSION::STRING"}.freeze

@@ -13,6 +13,7 @@ module AllocStats
     class Page
       autoload :Chart, "allocstats/rack/page/chart"
       autoload :Census, "allocstats/rack/page/census"
+      autoload :Findings, "allocstats/rack/page/findings"
       autoload :Figures, "allocstats/rack/page/figures"
       autoload :History, "allocstats/rack/page/history"
       autoload :Layout, "allocstats/rack/page/layout"
@@ -43,7 +44,7 @@ module AllocStats
       ASSETS = {"page.css" => "text/css; charset=utf-8", "page.js" => "text/javascript; charset=utf-8"}.freeze
 
       # In the order in which they are shown.
-      SECTIONS = [:Verdict, :Ledger, :History, :Workers, :Limits, :Census, :Settings, :Figures, :Purge].freeze
+      SECTIONS = [:Verdict, :Findings, :Ledger, :History, :Workers, :Limits, :Census, :Settings, :Figures, :Purge].freeze
 
       # The type and the text of one of ASSETS; nil for any other name.
       def self.asset(name)

@@ -20,9 +20,10 @@ module AllocStats
         raise InvalidValue, "health is a Hash of what AllocStats.health takes, not #{health.inspect[0, 80]}" unless health.is_a?(Hash)
 
         @seconds = cache_seconds
-        limits = Health::Limits.new(**health)
+        limits = Diagnosis::Limits.new(**health)
         @health = shared { Health.new(limits) }
         @overview = shared { Overview.new(report.call, health: @health.value) }
+        @diagnosis = shared { Diagnosis.of(Diagnosis::Target::Cheap.new(limits: limits)) }
         @census = SharedReading.new(seconds: cache_seconds * CENSUS) { Formats::Json.generate(AllocStats.census) }
         @metrics = Formats::Prometheus::TYPES.keys.to_h { |format| [format, shared { Formats::Prometheus.generate(AllocStats.metrics(health: health), format) }] }
         @lock = Mutex.new
@@ -35,6 +36,10 @@ module AllocStats
 
       # @return [Health]
       def health = @health.value
+
+      # What the doctor finds in this process, without a census.
+      # @return [Diagnosis]
+      def diagnosis = @diagnosis.value
 
       # @return [String] in :prometheus or :openmetrics
       def metrics(format) = @metrics.fetch(format).value
@@ -55,7 +60,7 @@ module AllocStats
 
       # After something was changed the next caller sees what came of it.
       def forget
-        [@health, @overview, *@metrics.values, *@parts.values, *@lock.synchronize { @peers.values }].each(&:forget)
+        [@health, @overview, @diagnosis, *@metrics.values, *@parts.values, *@lock.synchronize { @peers.values }].each(&:forget)
       end
 
       private

@@ -21,6 +21,8 @@ module AllocStats
         "/.json" => :json,
         "/report.json" => :json,
         "/report.txt" => :text,
+        "/doctor.json" => :doctor,
+        "/doctor.txt" => :doctor_text,
         "/metrics" => :metrics,
         "/history.json" => :history,
         "/workers.json" => :workers,

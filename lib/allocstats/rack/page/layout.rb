@@ -14,7 +14,7 @@ module AllocStats
           "%3Cpath d='M7 11h18M7 16h11M7 21h15' stroke='%23fff' stroke-width='3' stroke-linecap='round'/%3E%3C/svg%3E"
 
         # The same for programs: path below the mount point => what to call it.
-        FORMS = {"/report.json" => "JSON", "/report.txt" => "text", "/metrics" => "Prometheus", "/health" => "health"}.freeze
+        FORMS = {"/report.json" => "JSON", "/report.txt" => "text", "/metrics" => "Prometheus", "/doctor.txt" => "findings", "/health" => "health"}.freeze
 
         private
 
