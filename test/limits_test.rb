@@ -22,7 +22,7 @@ class LimitsTest < Minitest::Test
       purge_of_all: -> { AllocStats.workers.purge(timeout: 0.2).to_h },
       doctor: -> { AllocStats.doctor.to_h },
       settings: -> { AllocStats.settings.to_h },
-      surroundings: -> { AllocStats.surroundings.to_h },
+      host_facts: -> { AllocStats.host_facts.to_h },
       health: -> { AllocStats.health.to_h },
       metrics: -> { AllocStats::Formats::Prometheus.generate(AllocStats.metrics) },
       history: -> { AllocStats.history.to_h },

@@ -32,7 +32,7 @@ end
 # A Ruby without RubyGems, and so without RbConfig and DidYouMean.
 class WithoutGemsTest < Minitest::Test
   CALLS = "[AllocStats.allocator.to_h, AllocStats.report.to_s, AllocStats.doctor.to_s, AllocStats.settings.to_h, AllocStats.health.to_h, AllocStats.census.to_h, " \
-    "AllocStats.ledger.to_h, AllocStats::Formats::Prometheus.generate(AllocStats.metrics), AllocStats.help.to_s, AllocStats.purge.to_h, AllocStats.workers.to_h, AllocStats.surroundings.to_h]"
+    "AllocStats.ledger.to_h, AllocStats::Formats::Prometheus.generate(AllocStats.metrics), AllocStats.help.to_s, AllocStats.purge.to_h, AllocStats.workers.to_h, AllocStats.host_facts.to_h]"
 
   %w[glibc jemalloc-5.3.0 mimalloc-3.6.0 mimalloc-2.0.9 tcmalloc-2.10].each do |key|
     define_method("test_all_works_under_#{key}") do

@@ -88,7 +88,7 @@ class TextsFuzz < Fuzzing::Target
 
   def read_tree(root)
     memory = AllocStats::ProcessMemory.read(root: root)
-    [memory.to_h, AllocStats::Cgroup.read(root: root).to_h, AllocStats::Doctor::Processors.new(root: root).to_h]
+    [memory.to_h, AllocStats::Cgroup.read(root: root).to_h, AllocStats::Diagnosis::Processors.new(root: root).to_h]
   end
 
   # A made /proc with one process in it.
