@@ -32,8 +32,24 @@ class DebianSuite
     run("dpkg", "-x", archive, target)
   end
 
+  # The same of the package that a metapackage depends on: the first whose name matches.
+  def unpack_dependency(metapackage, name, target)
+    update
+    needed = apt("apt-cache", "depends", metapackage).scan(/Depends: (\S+)/).flatten.grep(name).first or
+      raise Unavailable, "#{metapackage} of Debian's #{@name} depends on nothing like #{name.source}"
+    unpack(needed, versions(needed).first, target)
+  end
+
   # "3.6.0" of "1:3.6.0+ds-1": what upstream calls it.
   def self.upstream(version) = version[/\A(?:\d+:)?([\d.]+)/, 1]
+
+  # Where the machine gets Debian's main archive from, whichever way its sources are written.
+  def mirror
+    FileUtils.mkdir_p(@folder)
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN)", "Created-By: Packages").lines.map(&:split)
+    own = targets.find { |_, release, _| release == codename } || targets.find { |_, _, origin| origin == "Debian" }
+    own&.first or raise Unavailable, "this machine's apt names no archive of Debian"
+  end
 
   private
 
@@ -49,13 +65,6 @@ class DebianSuite
   def sources = File.join(@folder, "sources.list")
 
   def trust = File.exist?(KEYRING) ? "[signed-by=#{KEYRING}] " : ""
-
-  # Where the machine gets Debian's main archive from, whichever way its sources are written.
-  def mirror
-    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN)", "Created-By: Packages").lines.map(&:split)
-    own = targets.find { |_, release, _| release == codename } || targets.find { |_, _, origin| origin == "Debian" }
-    own&.first or raise Unavailable, "this machine's apt names no archive of Debian"
-  end
 
   def codename = File.read("/etc/os-release")[/^VERSION_CODENAME=(\w+)/, 1]
 
