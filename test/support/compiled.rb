@@ -35,6 +35,9 @@ module Compiled
 
   def ruby_headers = RbConfig::CONFIG.values_at("rubyhdrdir", "rubyarchhdrdir").map { |folder| "-I#{folder}" }
 
+  # A program of its own.
+  def program(name) = build(name, source(name), "-pthread")
+
   def source(name) = File.join(SOURCES, "#{name}.c")
 
   def build(name, source, *arguments)
