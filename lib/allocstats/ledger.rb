@@ -26,7 +26,7 @@ module AllocStats
       malloc_live: "bytes in blocks that malloc has given out and not got back, at most what is resident of the allocator",
       malloc_kept: "what else is resident of the allocator: free room in its pages, caches, free pages and its bookkeeping",
       malloc: "what is resident of the allocator, live blocks and what it keeps, which cannot be told apart here",
-      private_heap: "what allocstats keeps for itself, in the allocator linked into it",
+      private_heap: "what is resident of allocstats' own allocator, blocks, free room and tables together",
       jit: "code the process has made itself, in anonymous memory that may be executed",
       stacks: "stacks of the threads, and the threads' own data at their top; not those of fibers",
       files: "executables, libraries and other files that are mapped, pages shared with other processes included",

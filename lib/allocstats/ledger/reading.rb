@@ -17,7 +17,7 @@ module AllocStats
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
         @ruby_heap = RubyHeap.new
-        @private_bytes = PrivateHeap.read.total
+        @private_bytes = PrivateHeap.held.values.sum
         @ledger = divide
       end
 

@@ -78,7 +78,7 @@ module AllocStats
       end
 
       def why_no_private_heap
-        "the mappings of the private heap cannot be told from others; AllocStats.private_heap says what it holds"
+        "the mappings of the private heap cannot be told from others; AllocStats.private_heap says what is in blocks of it"
       end
     end
   end
