@@ -93,6 +93,26 @@ class LedgerTest < Minitest::Test
     end
   end
 
+  # 32 MiB that Ruby maps when it starts, of which each block's header is written at once: whose it is does not depend on
+  # the allocator, and it is nobody's but Ruby's.
+  TestAllocators.each do |entry|
+    define_method(:"test_the_transient_heap_is_rubys_under_#{entry.key}") do
+      skip entry.missing if entry.missing
+      skip "Ruby has no transient heap from 3.3 on" if RUBY_VERSION >= "3.3"
+      first, ledger, smaps, resident = ChildProcess.ruby(<<~'RUBY', allocator: entry).value
+        first = AllocStats.ledger.to_h[:layers]
+        kept = Array.new(20_000) { Array.new(12, nil) }
+        ledger = AllocStats.ledger.to_h[:layers]
+        mapping = File.read("/proc/self/smaps").split(/^(?=\h+-\h+ )/).find { |text| text[/Size: +(\d+)/, 1].to_i == 32 * 1024 }
+        [first, ledger, mapping && mapping[/Rss: +(\d+)/, 1].to_i * 1024, AllocStats.sample.resident]
+      RUBY
+      assert_operator first.fetch(:ruby_transient), :>=, 4 * MB
+      assert_in_delta 20_000 * (12 * 8 + 16), ledger.fetch(:ruby_transient) - first.fetch(:ruby_transient), 2 * MB
+      assert_in_delta smaps, ledger.fetch(:ruby_transient), MB / 2 if smaps
+      assert_operator ledger.values_at(:malloc, :malloc_live, :malloc_kept).compact.sum, :<=, resident + MB if resident && entry.name == :jemalloc
+    end
+  end
+
   def test_live_bytes_on_glibc_are_asked_for_by_a_census
     code = "[AllocStats.ledger, AllocStats.ledger(census: true)].map { |ledger| [ledger.layers.map(&:name), ledger.reasons] }"
     cheap, dear = ChildProcess.ruby(code, allocator: TestAllocators["glibc"]).value

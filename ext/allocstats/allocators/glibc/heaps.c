@@ -1,9 +1,5 @@
-#define _GNU_SOURCE
 #include "heaps.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include "kernel/own_memory.h"
 
 /* HEAP_MAX_SIZE of malloc/arena.c on 64 bits: twice DEFAULT_MMAP_THRESHOLD_MAX. */
 static const uint64_t HEAP_SPAN = UINT64_C(64) << 20;
@@ -19,18 +15,7 @@ struct chunk_header {
 };
 enum { CHUNK_FLAGS = 7, CHUNK_IS_MAPPED = 2 };
 
-struct memory {
-	int descriptor; /* /proc/self/mem */
-	uint64_t page;
-};
-
-/* Reads what is resident; a page that is not would be brought in by the reading. */
-static bool peek(const struct memory *memory, uint64_t address, void *out, size_t size) {
-	return residency_count(address, address + size) > 0 &&
-	       pread(memory->descriptor, out, size, (off_t)address) == (ssize_t)size;
-}
-
-static bool is_whole_pages(const struct memory *memory, uint64_t bytes) {
+static bool is_whole_pages(const struct own_memory *memory, uint64_t bytes) {
 	return bytes > 0 && bytes % memory->page == 0;
 }
 
@@ -39,19 +24,19 @@ static bool holds_its_arena(uint64_t heap, const struct heap_header *header) {
 	return header->arena > heap && header->arena - heap >= sizeof *header && header->arena - heap <= 128;
 }
 
-static bool is_heap(const struct memory *memory, uint64_t heap, struct heap_header *header) {
+static bool is_heap(const struct own_memory *memory, uint64_t heap, struct heap_header *header) {
 	struct heap_header first;
-	if (!peek(memory, heap, header, sizeof *header)) return false;
+	if (!own_memory_peek(memory, heap, header, sizeof *header)) return false;
 	if (!is_whole_pages(memory, header->size) || !is_whole_pages(memory, header->accessible_size)) return false;
 	if (header->size > header->accessible_size || header->accessible_size > HEAP_SPAN) return false;
 	if (holds_its_arena(heap, header)) return header->previous == 0;
 	if (header->previous == 0 || header->previous % HEAP_SPAN != 0) return false;
 	uint64_t first_heap = header->arena - header->arena % HEAP_SPAN;
-	return peek(memory, first_heap, &first, sizeof first) && first.arena == header->arena &&
+	return own_memory_peek(memory, first_heap, &first, sizeof first) && first.arena == header->arena &&
 	       holds_its_arena(first_heap, &first);
 }
 
-static void claim_heaps(const struct memory *memory, const struct mapping *mapping, struct claims *claims) {
+static void claim_heaps(const struct own_memory *memory, const struct mapping *mapping, struct claims *claims) {
 	struct heap_header header;
 	uint64_t heap = (mapping->start + HEAP_SPAN - 1) / HEAP_SPAN * HEAP_SPAN;
 	for (; heap < mapping->end; heap += HEAP_SPAN) {
@@ -65,9 +50,9 @@ static void claim_heaps(const struct memory *memory, const struct mapping *mappi
  * The whole length of the block that begins at this address, or 0 where none does. Up to glibc 2.42 its size has the
  * header in it; from 2.43 on it ends, as that of every chunk, with the first word of a next one, which is not there.
  */
-static uint64_t mapped_block(const struct memory *memory, uint64_t address, uint64_t end) {
+static uint64_t mapped_block(const struct own_memory *memory, uint64_t address, uint64_t end) {
 	struct chunk_header header;
-	if (!peek(memory, address, &header, sizeof header)) return 0;
+	if (!own_memory_peek(memory, address, &header, sizeof header)) return 0;
 	if ((header.size & CHUNK_FLAGS) != CHUNK_IS_MAPPED || header.previous_size != 0) return 0;
 	uint64_t size = header.size & ~(uint64_t)CHUNK_FLAGS;
 	if (size > end - address) return 0;
@@ -76,8 +61,8 @@ static uint64_t mapped_block(const struct memory *memory, uint64_t address, uint
 }
 
 /* Blocks that follow each other from the mapping's start, or from what others have claimed in it. */
-static void claim_mapped_blocks(
-	const struct memory *memory, const struct mapping *mapping, const struct claims *known, struct claims *claims) {
+static void claim_mapped_blocks(const struct own_memory *memory, const struct mapping *mapping,
+	const struct claims *known, struct claims *claims) {
 	uint64_t at = mapping->start;
 	while (at < mapping->end) {
 		const struct claim *claim = claims_find(known, at);
@@ -91,17 +76,15 @@ static void claim_mapped_blocks(
 struct reading glibc_claim(const struct mappings *mappings, const struct claims *known, struct claims *claims) {
 	const unsigned wanted = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_NAMELESS;
 	const unsigned flags = MAPPING_GUARDED | MAPPING_NO_HUGE; /* say nothing of whose it is */
-	struct memory memory = {
-		.descriptor = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
-		.page = (uint64_t)sysconf(_SC_PAGESIZE),
-	};
-	if (memory.descriptor < 0) return (struct reading){.status = STATUS_UNREADABLE, .error = errno};
+	struct own_memory memory;
+	struct reading reading = own_memory_open(&memory);
+	if (reading.status != STATUS_OK) return reading;
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
 		if ((mapping->traits & ~flags) != wanted) continue;
 		claim_heaps(&memory, mapping, claims);
 		claim_mapped_blocks(&memory, mapping, known, claims);
 	}
-	close(memory.descriptor);
-	return (struct reading){.status = STATUS_OK};
+	own_memory_close(&memory);
+	return reading;
 }
