@@ -144,6 +144,42 @@ class LedgerTest < Minitest::Test
     end
   end
 
+  HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
+
+  # With glibc.malloc.hugetlb=2 its heaps are smaller and lie closer, whether there are such pages or not.
+  def test_malloc_that_asks_for_huge_pages_is_malloc
+    layers, = in_huge_pages
+    assert_operator layers.fetch(:malloc), :>, 60 * MB
+    assert_operator layers.fetch(:other), :<, 3 * MB
+  end
+
+  def test_malloc_in_huge_pages_is_malloc
+    before = File.read(HUGE_PAGES)
+    begin
+      File.write(HUGE_PAGES, before.to_i + 60)
+    rescue SystemCallError => error
+      skip "#{HUGE_PAGES} may not be written here: #{error.message}"
+    end
+    skip "this machine has no room for 60 huge pages" if File.read(HUGE_PAGES).to_i < before.to_i + 60
+    _, kinds = in_huge_pages
+    assert_operator kinds.dig(:malloc, :hugetlb), :>, 60 * MB
+    assert_equal [0, 0], [kinds.dig(:shared, :hugetlb), kinds.dig(:other, :hugetlb)]
+  ensure
+    begin
+      File.write(HUGE_PAGES, before) if before
+    rescue SystemCallError
+    end
+  end
+
+  def in_huge_pages
+    skip "the tunable is glibc's, from 2.35 on" unless TestAllocators["glibc"].version.to_f >= 2.35
+    ChildProcess.ruby(<<~RUBY, allocator: TestAllocators["glibc"], env: {"GLIBC_TUNABLES" => "glibc.malloc.hugetlb=2"}).value
+      threads = Array.new(8) { Thread.new { Thread.current[:kept] = Array.new(3_000) { "x" * 3_000 }; sleep } }
+      sleep 0.01 until threads.all? { |thread| thread[:kept] && thread.stop? }
+      [AllocStats.ledger.to_h[:layers], AllocStats.memory.kinds]
+    RUBY
+  end
+
   def test_live_bytes_on_glibc_are_asked_for_by_a_census
     code = "[AllocStats.ledger, AllocStats.ledger(census: true)].map { |ledger| [ledger.layers.map(&:name), ledger.reasons] }"
     cheap, dear = ChildProcess.ruby(code, allocator: TestAllocators["glibc"]).value

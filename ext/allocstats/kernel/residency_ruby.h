@@ -25,8 +25,8 @@ bool ruby_pages_claim(const struct mappings *mappings, const struct ruby_heap *h
 
 /*
  * Claims the transient heap (before Ruby 3.3): 1024 blocks of 32 KiB in a row, each of whose headers is sound and
- * points to another of them or to none. Once proven it is remembered: it stays where it is for as long as the process lives.
- * False where it is not found.
+ * points to another of them or to none. Once proven it is remembered: it stays where it is for as long as the process
+ * lives. False where it is not found.
  */
 bool transient_heap_claim(const struct mappings *mappings, uint64_t inside, struct claims *claims);
 
