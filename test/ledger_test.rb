@@ -115,7 +115,7 @@ class LedgerTest < Minitest::Test
 
   # The collector's own walk ends a collection that is under way first, with the GVL held.
   def test_it_does_not_finish_a_collection_that_is_under_way
-    states = ChildProcess.ruby(<<~'RUBY').value
+    states = ChildProcess.ruby(<<~RUBY).value
       kept = Array.new(1_000_000) { Object.new }
       AllocStats.ledger
       GC.start(full_mark: true, immediate_mark: false, immediate_sweep: false)
@@ -129,7 +129,7 @@ class LedgerTest < Minitest::Test
   TestAllocators.each do |entry|
     define_method(:"test_pages_that_ruby_keeps_empty_are_rubys_under_#{entry.key}") do
       skip entry.missing if entry.missing
-      full, empty, stat, other = ChildProcess.ruby(<<~'RUBY', allocator: entry).value
+      full, empty, stat, other = ChildProcess.ruby(<<~RUBY, allocator: entry).value
         kept = Array.new(2_000_000) { Object.new }
         full = AllocStats.ledger.to_h[:layers]
         kept = nil
