@@ -144,8 +144,8 @@ class SampleTest < Minitest::Test
     refute_predicate AllocStats.sample.freeze.dup, :frozen?
   end
 
-  # Of these it is tested above what frozen, copied, closed and empty ones do: another one belongs there, too.
-  def test_it_is_the_only_object_that_the_extension_keeps
+  # Of each of these it is tested here what frozen, copied and empty ones do: another one belongs here, too.
+  def test_the_objects_that_the_extension_keeps_something_in
     kept = ChildProcess.ruby(<<~RUBY, require: %w[allocstats objspace]).value
       scopes = [AllocStats]
       scopes.each do |scope|
@@ -157,7 +157,12 @@ class SampleTest < Minitest::Test
       classes = scopes.grep(Class).reject { |type| type <= Exception || type.instance_method(:initialize).owner == Struct }
       classes.select { |type| ObjectSpace.dump(type.allocate).include?('"type":"DATA"') rescue false }.map(&:name)
     RUBY
-    assert_equal ["AllocStats::Sample"], kept
+    assert_equal ["AllocStats::Purge::SingleFlight", "AllocStats::Sample"], kept.sort
+    flight = AllocStats::Purge::SingleFlight.new
+    assert_raises(FrozenError) { flight.clone(freeze: true).run { 1 } }
+    assert_equal [1, 2, 3], [flight.run { 1 }, flight.dup.run { 2 }, AllocStats::Purge::SingleFlight.allocate.run { 3 }]
+    assert_raises(TypeError) { Marshal.dump(flight) }
+    refute Ractor.shareable?(flight.freeze)
   end
 
   def test_a_copy_over_a_sample_of_the_parent_is_the_childs
