@@ -158,7 +158,7 @@ static uint64_t find_start(const struct mapping *mapping, uint64_t inside, struc
 static uint64_t find_transient_heap(const struct mappings *mappings, uint64_t inside) {
 	const struct mapping *mapping = mappings_find(mappings, inside);
 	if (!mapping || !may_be_rubys(mapping) || mapping->end - mapping->start < TRANSIENT_BYTES) return 0;
-	struct block_header *headers = private_alloc(PRIVATE_readings, 2 * BLOCKS * sizeof *headers);
+	struct block_header *headers = private_alloc(PRIVATE_readings, sizeof *headers * 2 * BLOCKS);
 	uint64_t start = headers ? find_start(mapping, inside, headers) : 0;
 	private_free(PRIVATE_readings, headers);
 	return start;
