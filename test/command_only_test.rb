@@ -3,6 +3,7 @@
 require "test_helper"
 require "shellwords"
 require "support/command_line"
+require "support/compiled"
 
 # `allocstats exec --only`: the named programs run under the allocator, and their children of other names do not.
 class CommandOnlyTest < Minitest::Test
@@ -17,6 +18,13 @@ class CommandOnlyTest < Minitest::Test
   def only(names, *command, **options)
     CommandLine.run("exec", "--only", names, "-a", @entry.path, "-p", "low_memory", "--", *command, **options)
   end
+
+  # A program that is meant to have the allocator, and whose children are not.
+  def on_small_stack(place, way, variables: 0, words: 0, through: [])
+    only("small_stacks", *through, Compiled.program("small_stacks"), place, way, variables.to_s, words.to_s)
+  end
+
+  def said(result) = [result.stdout, result.signal || result.stderr]
 
   def ruby(code) = [RbConfig.ruby, "-I#{ChildProcess::LIB}", "-rallocstats", "-e", code]
 
@@ -94,7 +102,38 @@ class CommandOnlyTest < Minitest::Test
     assert_equal "0", only("ruby", *ruby(code)).stdout
   end
 
-  def test_an_environment_larger_than_the_gate_reads_is_left_alone
+  # What it makes of an environment lies on the stack of whoever calls exec, which may be small.
+  WAYS_OF_C = %w[execve execvp vfork posix_spawn posix_spawnp].freeze
+
+  %w[main thread signal].each do |place|
+    WAYS_OF_C.each do |way|
+      define_method("test_#{way}_where_the_stack_is_that_of_#{place}") do
+        assert_equal ["0\n", ""], said(on_small_stack(place, way))
+      end
+
+      # There is no room for it: the child is not spared, and nothing else happens.
+      define_method("test_#{way}_of_a_large_environment_where_the_stack_is_that_of_#{place}") do
+        [2_000, 20_000].each do |variables|
+          result = on_small_stack(place, way, variables: variables, words: 3_000)
+          assert_equal [(place == "main") ? "0\n" : "1\n", ""], said(result), variables
+        end
+      end
+    end
+  end
+
+  def test_a_main_thread_whose_stack_is_limited
+    limited = ["sh", "-c", "ulimit -s 256; exec \"$@\"", "sh"]
+    %w[execve vfork posix_spawn].each do |way|
+      assert_equal "0\n", on_small_stack("main", way, through: limited).stdout, way
+    end
+  end
+
+  def test_an_environment_of_thousands_of_variables
+    many = "6000.times { |i| ENV['V' + i.to_s] = '1' }; $stdout.sync = true; system(#{MAPPED.inspect})"
+    assert_equal "0\n", only("ruby", *ruby(many)).stdout
+  end
+
+  def test_a_huge_environment_is_no_obstacle
     many = '6000.times { |i| ENV["V" + i.to_s] = "1" }; print `echo ok`'
     long = 'ENV["ALLOCSTATS_ONLY_WITH"] = "x" * 100_000; ENV["LD_PRELOAD"] += ":" + "y" * 20_000; print `echo ok 2>&1`'
     [many, long].each { |code| assert_equal "ok\n", only("ruby", *ruby(code)).stdout.lines.last }

@@ -93,6 +93,93 @@ class LedgerTest < Minitest::Test
     end
   end
 
+  # 32 MiB that Ruby maps when it starts, of which each block's header is written at once: whose it is does not depend on
+  # the allocator, and it is nobody's but Ruby's.
+  TestAllocators.each do |entry|
+    define_method(:"test_the_transient_heap_is_rubys_under_#{entry.key}") do
+      skip entry.missing if entry.missing
+      skip "Ruby has no transient heap from 3.3 on" if RUBY_VERSION >= "3.3"
+      first, ledger, smaps, resident = ChildProcess.ruby(<<~'RUBY', allocator: entry).value
+        first = AllocStats.ledger.to_h[:layers]
+        kept = Array.new(20_000) { Array.new(12, nil) }
+        ledger = AllocStats.ledger.to_h[:layers]
+        mapping = File.read("/proc/self/smaps").split(/^(?=\h+-\h+ )/).find { |text| text[/Size: +(\d+)/, 1].to_i == 32 * 1024 }
+        [first, ledger, mapping && mapping[/Rss: +(\d+)/, 1].to_i * 1024, AllocStats.sample.resident]
+      RUBY
+      assert_operator first.fetch(:ruby_transient), :>=, 4 * MB
+      assert_in_delta 20_000 * (12 * 8 + 16), ledger.fetch(:ruby_transient) - first.fetch(:ruby_transient), 2 * MB
+      assert_in_delta smaps, ledger.fetch(:ruby_transient), MB / 2 if smaps
+      assert_operator ledger.values_at(:malloc, :malloc_live, :malloc_kept).compact.sum, :<=, resident + MB if resident && entry.name == :jemalloc
+    end
+  end
+
+  # The collector's own walk ends a collection that is under way first, with the GVL held.
+  def test_it_does_not_finish_a_collection_that_is_under_way
+    states = ChildProcess.ruby(<<~RUBY).value
+      kept = Array.new(1_000_000) { Object.new }
+      AllocStats.ledger
+      GC.start(full_mark: true, immediate_mark: false, immediate_sweep: false)
+      before = GC.latest_gc_info(:state)
+      ledger = AllocStats.ledger
+      [before, GC.latest_gc_info(:state), ledger[:ruby_heap_live].nil?]
+    RUBY
+    assert_equal ["marking", "marking", false], states
+  end
+
+  TestAllocators.each do |entry|
+    define_method(:"test_pages_that_ruby_keeps_empty_are_rubys_under_#{entry.key}") do
+      skip entry.missing if entry.missing
+      full, empty, stat, other = ChildProcess.ruby(<<~RUBY, allocator: entry).value
+        kept = Array.new(2_000_000) { Object.new }
+        full = AllocStats.ledger.to_h[:layers]
+        kept = nil
+        2.times { GC.start }
+        empty = AllocStats.ledger
+        [full, empty.to_h[:layers], GC.stat[:heap_empty_pages].to_i * AllocStats::ProcessMemory.heap_page_bytes, empty.reasons[:other]]
+      RUBY
+      skip "this Ruby keeps no empty pages" if stat < 10 * MB
+      assert_in_delta stat, empty.fetch(:ruby_heap_empty), MB
+      assert_operator empty.fetch(:other), :<=, full.fetch(:other) + 2 * MB
+      assert_nil other
+    end
+  end
+
+  HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
+
+  # With glibc.malloc.hugetlb=2 its heaps are smaller and lie closer, whether there are such pages or not.
+  def test_malloc_that_asks_for_huge_pages_is_malloc
+    layers, = in_huge_pages
+    assert_operator layers.fetch(:malloc), :>, 60 * MB
+    assert_operator layers.fetch(:other), :<, 3 * MB
+  end
+
+  def test_malloc_in_huge_pages_is_malloc
+    before = File.read(HUGE_PAGES)
+    begin
+      File.write(HUGE_PAGES, before.to_i + 60)
+    rescue SystemCallError => error
+      skip "#{HUGE_PAGES} may not be written here: #{error.message}"
+    end
+    skip "this machine has no room for 60 huge pages" if File.read(HUGE_PAGES).to_i < before.to_i + 60
+    _, kinds = in_huge_pages
+    assert_operator kinds.dig(:malloc, :hugetlb), :>, 60 * MB
+    assert_equal [0, 0], [kinds.dig(:shared, :hugetlb), kinds.dig(:other, :hugetlb)]
+  ensure
+    begin
+      File.write(HUGE_PAGES, before) if before
+    rescue SystemCallError
+    end
+  end
+
+  def in_huge_pages
+    skip "the tunable is glibc's, from 2.35 on" unless TestAllocators["glibc"].version.to_f >= 2.35
+    ChildProcess.ruby(<<~RUBY, allocator: TestAllocators["glibc"], env: {"GLIBC_TUNABLES" => "glibc.malloc.hugetlb=2"}).value
+      threads = Array.new(8) { Thread.new { Thread.current[:kept] = Array.new(3_000) { "x" * 3_000 }; sleep } }
+      sleep 0.01 until threads.all? { |thread| thread[:kept] && thread.stop? }
+      [AllocStats.ledger.to_h[:layers], AllocStats.memory.kinds]
+    RUBY
+  end
+
   def test_live_bytes_on_glibc_are_asked_for_by_a_census
     code = "[AllocStats.ledger, AllocStats.ledger(census: true)].map { |ledger| [ledger.layers.map(&:name), ledger.reasons] }"
     cheap, dear = ChildProcess.ruby(code, allocator: TestAllocators["glibc"]).value
@@ -134,10 +221,11 @@ class LedgerTest < Minitest::Test
       ractor.send(1)
       [ledger.to_h[:layers], ledger.reasons, ledger.rss]
     RUBY
+    assert_equal rss, layers.values.compact.sum
+    return assert_operator(layers.fetch(:ruby_heap_live), :>, 0) if RUBY_VERSION >= "3.4" # its pages tell of themselves, without a walk
     assert_nil layers.fetch(:ruby_heap_live)
     assert_nil layers.fetch(:ruby_heap_free)
     assert_match(/Ractor/, reasons[:ruby_heap_live])
-    assert_equal rss, layers.values.compact.sum
   end
 
   def test_without_smaps_there_is_a_reason_instead_of_a_ledger

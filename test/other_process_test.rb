@@ -3,6 +3,8 @@
 require "test_helper"
 require "support/another_ruby"
 require "support/compiled"
+require "fileutils"
+require "tmpdir"
 
 class OtherProcessTest < Minitest::Test
   def test_the_kernels_figures_agree_with_what_the_process_says_of_itself
@@ -52,6 +54,118 @@ class OtherProcessTest < Minitest::Test
         assert_equal File.realpath(entry.path), File.realpath(guess.path) if entry.path
         assert_match(/most likely.*cannot be proven/, guess.sentence)
         assert_empty guess.others
+      end
+    end
+  end
+
+  # By what a file exports, not by what it is called.
+
+  def test_an_allocator_of_another_name
+    entry = TestAllocators["jemalloc-5.3.0"]
+    skip entry.missing if entry.missing
+    Dir.mktmpdir do |folder|
+      FileUtils.cp(entry.path, "#{folder}/libje.so")
+      AnotherRuby.run(env: {"LD_PRELOAD" => "#{folder}/libje.so"}) do |pid|
+        guess = AllocStats::OtherProcess.new(pid).allocator
+        assert_equal [:jemalloc, :preloaded, :symbols, "#{folder}/libje.so"], [guess.name, guess.linkage, guess.sureness, guess.path]
+        assert_includes guess.evidence.join, "it is the first that exports malloc"
+      end
+    end
+  end
+
+  def test_a_library_that_is_only_called_so
+    Dir.mktmpdir do |folder|
+      FileUtils.cp(Compiled.library("no_allocator"), "#{folder}/libjemalloc.so.2")
+      AnotherRuby.run(env: {"LD_PRELOAD" => "#{folder}/libjemalloc.so.2"}) do |pid|
+        guess = AllocStats::OtherProcess.new(pid).allocator
+        assert_equal [:glibc, :libc, :symbols, []], [guess.name, guess.linkage, guess.sureness, guess.others]
+      end
+    end
+  end
+
+  def test_an_allocator_that_nobody_knows
+    AnotherRuby.run(env: {"LD_PRELOAD" => Compiled.library("whole_shim")}) do |pid|
+      guess = AllocStats::OtherProcess.new(pid).allocator
+      assert_equal [:unknown, :preloaded, Compiled.library("whole_shim")], [guess.name, guess.linkage, guess.path]
+      assert_match(/none that allocstats knows/, guess.sentence)
+    end
+  end
+
+  def test_a_program_that_was_linked_with_a_library_of_another_name
+    entry = TestAllocators["jemalloc-5.3.0"]
+    skip entry.missing if entry.missing
+    Dir.mktmpdir do |folder|
+      FileUtils.cp(entry.path, "#{folder}/libje.so")
+      program = Compiled.program("waits", "-Wl,--no-as-needed", "#{folder}/libje.so", "-Wl,-rpath,#{folder}", called: "waits-#{File.basename(folder)}")
+      waiting(program) do |process|
+        assert_equal [:jemalloc, :linked, :symbols], process.allocator.to_h.values_at(:name, :linkage, :sureness)
+      end
+    ensure
+      FileUtils.rm_f(program.to_s)
+    end
+  end
+
+  # The names of a static program are in its own symbol table, unless that was taken out.
+  {"glibc" => ["gcc", :glibc], "musl" => ["musl-gcc", :musl]}.each do |libc, (compiler, name)|
+    define_method("test_a_program_linked_statically_with_#{libc}") do
+      program = compiled_or_skip("-static", compiler: compiler, called: "waits-static-#{libc}")
+      waiting(program) { |process| assert_equal [name, :static, :symbols], process.allocator.to_h.values_at(:name, :linkage, :sureness) }
+      stripped = compiled_or_skip("-static", "-s", compiler: compiler, called: "waits-stripped-#{libc}")
+      waiting(stripped) { |process| assert_equal [:unknown, nil], process.allocator.to_h.values_at(:name, :path) }
+    end
+  end
+
+  # As upstream and Debian lay it: libc.so, to which ld-musl-x86_64.so.1 is a link.
+  def test_musl
+    waiting(compiled_or_skip(compiler: "musl-gcc", called: "waits-musl")) do |process|
+      assert_equal [:musl, :libc, :symbols], process.allocator.to_h.values_at(:name, :linkage, :sureness)
+    end
+    assert_equal :musl, AllocStats::OtherProcess::MappedObject.named("/usr/lib/x86_64-linux-musl/libc.so")
+  end
+
+  def compiled_or_skip(*arguments, **options)
+    Compiled.program("waits", *arguments, **options)
+  rescue RuntimeError, Errno::ENOENT => error
+    skip error.message[/.*/]
+  end
+
+  def waiting(program)
+    IO.popen(program) do |io|
+      io.gets
+      yield AllocStats::OtherProcess.new(io.pid)
+    ensure
+      Process.kill(:KILL, io.pid)
+    end
+  end
+
+  # What the process has mapped is a stranger's: a file that was put in its place is not read.
+  def test_a_file_that_is_not_the_one_that_is_mapped
+    Dir.mktmpdir do |folder|
+      library = "#{folder}/libmimalloc.so.2"
+      FileUtils.cp(Compiled.library("no_allocator"), library)
+      mapping = AllocStats::OtherProcess::Maps.new("7f0000000000-7f0000001000 r-xp 00000000 00:01 12345 #{library}\n").executed.first
+      object = AllocStats::OtherProcess::MappedObject.new(mapping, "/proc/self")
+      refute_predicate object, :readable?
+      assert_equal :mimalloc, object.allocator
+      stat = File.stat(library)
+      line = format("7f0000000000-7f0000001000 r-xp 00000000 %02x:%02x %d %s\n", stat.dev_major, stat.dev_minor, stat.ino, library)
+      ["", "\x7FELF", File.binread(library)[0, 200], File.binread(library).b.tap { |bytes| bytes[32, 8] = "\xFF".b * 8 }, "\0" * 5_000].each do |content|
+        File.binwrite(library, content)
+        object = AllocStats::OtherProcess::MappedObject.new(AllocStats::OtherProcess::Maps.new(line).executed.first, "/proc/self")
+        refute_predicate object, :readable?
+        assert_equal :mimalloc, object.allocator
+      end
+    end
+  end
+
+  # A title, or what came before it, that left nothing but its padding.
+  def test_an_environment_of_nuls_was_written_over
+    Dir.mktmpdir do |root|
+      {"" => [true, {}], "\0" * 500 => [false, {}], "\0" => [false, {}], "A=1\0\0\0" => [true, {"A" => "1"}]}.each do |text, expected|
+        FileUtils.mkdir_p("#{root}/77")
+        File.binwrite("#{root}/77/environ", text)
+        environment = AllocStats::StartEnvironment.new(77, root: root)
+        assert_equal expected, [environment.readable?, environment.to_h], text.inspect
       end
     end
   end

@@ -244,6 +244,74 @@ class PreloadTest < Minitest::Test
     end
   end
 
+  # `rails server` writes its number down before Puma reads its configuration.
+
+  %w[rails_7_2 rails_7_1 rails_6_1].each do |name|
+    define_method("test_in_the_configuration_of_puma_under_#{name}s_server") do
+      with_rails_server(name) do |server, app, _|
+        assert_match(/\Ajemalloc #{@entry.version} /, server.get("/").body, server.log)
+        refute_match(/already running|goes on under/, server.log)
+        assert_equal server.pid.to_s, File.read("#{app}/tmp/pids/server.pid").strip
+      end
+    end
+  end
+
+  def test_under_a_rails_server_with_another_pidfile
+    with_rails_server("rails_7_2", "-P", "tmp/other.pid") do |server, app, _|
+      assert_match(/\Ajemalloc/, server.get("/").body, server.log)
+      assert_equal server.pid.to_s, File.read("#{app}/tmp/other.pid").strip
+      refute_path_exists "#{app}/tmp/pids/server.pid"
+    end
+  end
+
+  # One that really runs is still seen.
+  def test_another_rails_server_that_runs_already
+    with_rails_server("rails_7_2") do |_, app, environment|
+      pid = File.read("#{app}/tmp/pids/server.pid")
+      second = ChildProcess.command(RbConfig.ruby, "bin/rails", "server", "-p", "0", env: environment, chdir: app, bundler: true, check: false)
+      refute_predicate second, :success?
+      assert_match(/A server is already running/, second.stdout + second.stderr)
+      assert_equal pid, File.read("#{app}/tmp/pids/server.pid")
+    end
+  end
+
+  {"production" => nil, "development" => "tmp/pids/server.pid", "development with -P" => "tmp/other.pid"}.each do |name, pidfile|
+    define_method("test_under_a_rails_server_in_the_background_in_#{name.tr(" ", "_")}") do
+      in_the_background(name[/\w+/], pidfile)
+    end
+  end
+
+  def in_the_background(environment, pidfile)
+    app = small_rails("rails_7_2")
+    port = TCPServer.open("127.0.0.1", 0) { |server| server.addr[1] }
+    environment = PumaServer.environment(gemfile("rails_7_2")).merge(env(RAILS_ENV: environment))
+    command = [RbConfig.ruby, "bin/rails", "server", "-d", "-b", "127.0.0.1", "-p", port.to_s, *(["-P", pidfile] if pidfile&.include?("other"))]
+    Process.wait(spawn(environment, *command, in: File::NULL, out: "#{@folder}/out", err: "#{@folder}/out", chdir: app))
+    body = eventually_get(port).to_s
+    pid = body.split.last.to_i
+    assert_match(/\Ajemalloc/, body, File.read("#{@folder}/out"))
+    assert_equal pid.to_s, File.read("#{app}/#{pidfile}").strip if pidfile
+    assert_match(%r{/libjemalloc}, File.read("/proc/#{pid}/maps"))
+    refute_match(/already running/, File.read("#{@folder}/out"))
+  ensure
+    Process.kill(:KILL, pid) if pid&.positive?
+  end
+
+  def test_a_pidfile_is_put_back_where_it_goes_on
+    path = File.join(@folder, "a.pid")
+    server = AllocStats::Launch::RackServer.new({pid: path})
+    refute_predicate server, :noted?
+    File.write(path, Process.pid.to_s)
+    assert_raises(IOError) { server.unnoted { refute_path_exists(path) && raise(IOError) } }
+    assert_equal Process.pid.to_s, File.read(path)
+    [Process.ppid.to_s, "", "#{Process.pid}0", "#{Process.pid} 1"].each do |other|
+      File.write(path, other)
+      refute_predicate server, :noted?
+      server.unnoted { assert_path_exists path }
+      assert_equal other, File.read(path)
+    end
+  end
+
   def test_in_rails_runner_and_rake
     skip RailsApp.missing if RailsApp.missing
     app = copied_rails_app
@@ -260,6 +328,53 @@ class PreloadTest < Minitest::Test
   end
 
   private
+
+  def gemfile(name) = File.join(PumaServer::ROOT, "gemfiles", "#{name}.gemfile")
+
+  # An application of few files, with the line in its configuration of Puma.
+  def small_rails(name)
+    missing = PumaServer.missing(gemfile(name))
+    skip missing if missing
+    app = File.join(@folder, "small")
+    {
+      "bin/rails" => "APP_PATH = File.expand_path(\"../config/application\", __dir__)\nrequire \"bundler/setup\"\nrequire \"rails/commands\"\n",
+      "config/puma.rb" => "require \"allocstats/preload\"\nthreads 1, 1\n",
+      "config.ru" => "require_relative \"config/application\"\nShop.initialize!\nrun Shop\n",
+      "config/application.rb" => <<~RUBY
+        require "logger"
+        require "rails"
+        require "action_controller/railtie"
+        require "allocstats"
+        class Shop < Rails::Application
+          config.root = File.expand_path("..", __dir__)
+          config.eager_load = false
+          config.secret_key_base = "of no use"
+          config.hosts.clear
+          config.logger = Logger.new($stdout)
+          routes.append { root to: ->(_) { [200, {"content-type" => "text/plain"}, [AllocStats.allocator.title, " ", Process.pid.to_s]] } }
+        end
+      RUBY
+    }.each { |path, text| FileUtils.mkdir_p(File.dirname("#{app}/#{path}")) && File.write("#{app}/#{path}", text) }
+    app
+  end
+
+  def with_rails_server(name, *arguments)
+    app = small_rails(name)
+    environment = env(RAILS_ENV: "development")
+    server = PumaServer.new(["-b", "127.0.0.1", "-p", "0", *arguments], command: [RbConfig.ruby, "bin/rails", "server"], folder: app, gemfile: gemfile(name), env: environment)
+    server.run { yield server, app, PumaServer.environment(gemfile(name)).merge(environment) }
+  end
+
+  def eventually_get(port, seconds: 60)
+    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+    begin
+      Net::HTTP.get(URI("http://127.0.0.1:#{port}/"))
+    rescue SystemCallError, EOFError
+      return if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+      sleep 0.2
+      retry
+    end
+  end
 
   # As it is given in docs/exec.md: the first line that Bundler does not need.
   def copied_rails_app

@@ -35,6 +35,47 @@ class PrivateHeapTest < Minitest::Test
     assert_operator AllocStats.private_heap.held.fetch(:samples) - before, :>=, samples.size * AllocStats.figures.count * 8
   end
 
+  # 528 bytes and 581,632, both true: one is in blocks, the other in pages, and each moves with what is taken.
+  def test_what_is_held_and_what_is_resident
+    before, after, ledger, during = ChildProcess.ruby(<<~RUBY).value
+      AllocStats.ledger
+      before = AllocStats.private_heap.to_h
+      kept = Array.new(20_000) { AllocStats.sample }
+      during = AllocStats.private_heap
+      [before, during.to_h, AllocStats.ledger[:private_heap], during.inspect]
+    RUBY
+    skip before[:reason] unless before[:resident]
+    grown = after[:total] - before[:total]
+    assert_operator grown, :>=, 20_000 * AllocStats.figures.count * 8
+    assert_in_delta grown, after[:resident] - before[:resident], grown / 10
+    assert_operator before[:resident], :>, before[:total]
+    assert_in_delta after[:resident], ledger, 256 * 1024
+    assert_match(/ #{after[:total]} bytes held, #{after[:resident]} resident>/, during)
+  end
+
+  def test_a_report_has_one_figure_of_what_is_resident
+    report = AllocStats.report
+    skip report.private_heap.reason unless report.private_heap.resident
+    assert_equal [report.private_heap.resident] * 2, [report.ledger[:private_heap], report.memory.kinds[:private_heap].fetch(:rss)]
+  end
+
+  def test_what_is_resident_has_a_reason_where_it_cannot_be_told
+    figures, reason, held = ChildProcess.ruby(<<~RUBY).value
+      Process.setrlimit(:NOFILE, 64)
+      kept = []
+      begin
+        loop { kept << File.open("/dev/null") }
+      rescue Errno::EMFILE
+        heap = AllocStats.private_heap
+      end
+      kept.each(&:close)
+      [heap.resident, heap.reason, heap.total]
+    RUBY
+    assert_nil figures
+    assert_match(/Too many open files/, reason)
+    assert_kind_of Integer, held
+  end
+
   def test_what_is_held_is_given_back
     held = ChildProcess.ruby(<<~RUBY).value
       held = -> { AllocStats.private_heap.held.fetch(:samples) }

@@ -211,8 +211,8 @@ class ProcessMemoryTest < Minitest::Test
     assert_equal 4_096 * KB, memory.huge
     assert_equal 0, memory.hugetlb
     assert_equal 11, memory.mappings
-    expected = {code: 2108, jit: 0, file: 120, stack: 40, malloc: 500, ruby_heap: 8000, private_heap: 4, shared: 64, other: 10_300}
-    assert_equal(expected, memory.kinds.transform_values { |figures| figures[:rss] / KB })
+    expected = {code: 2108, jit: 0, file: 120, stack: 40, malloc: 500, ruby_heap: 8000, ruby_heap_empty: nil, ruby_transient: nil, private_heap: 4, shared: 64, other: 10_300}
+    assert_equal(expected, memory.kinds.transform_values { |figures| figures && figures[:rss] / KB })
     assert_equal 200 * KB, memory.kinds[:other][:swap]
     assert_equal 402_653_184, memory.cgroup.high
     assert_equal 536_870_912, memory.limit.bytes

@@ -128,6 +128,48 @@ class SampleTest < Minitest::Test
     assert_raises(FrozenError) { sample.close }
   end
 
+  # What another Ractor may read at this moment.
+  def test_a_shared_sample_can_be_filled_by_no_way_at_all
+    [Ractor.make_shareable(AllocStats.sample), AllocStats.sample.clone(freeze: true), AllocStats.sample.freeze.clone].each do |sample|
+      before = sample.to_h
+      kept = Array.new(100) { "x" * 500_000 }
+      other = AllocStats.sample
+      [[:refresh], [:close], [:initialize], [:initialize_copy, other], [:initialize_dup, other], [:initialize_clone, other]].each do |name, *arguments|
+        assert_raises(FrozenError, name) { sample.send(name, *arguments) }
+      end
+      assert_equal before, sample.to_h
+      kept.clear
+    end
+    assert_raises(FrozenError) { AllocStats::Sample.allocate.freeze.send(:initialize) }
+    refute_predicate AllocStats.sample.freeze.dup, :frozen?
+  end
+
+  # Of each of these it is tested here what frozen, copied and empty ones do: another one belongs here, too.
+  def test_the_objects_that_the_extension_keeps_something_in
+    kept = ChildProcess.ruby(<<~RUBY, require: %w[allocstats objspace]).value
+      scopes = [AllocStats]
+      scopes.each do |scope|
+        scope.constants(false).each do |name|
+          value = scope.const_get(name) rescue next # for an application that is not there
+          scopes << value if value.is_a?(Module) && value.name.to_s.start_with?("AllocStats::") && !scopes.include?(value)
+        end
+      end
+      classes = scopes.grep(Class).reject { |type| type <= Exception || type.instance_method(:initialize).owner == Struct }
+      classes.select { |type| ObjectSpace.dump(type.allocate).include?('"type":"DATA"') rescue false }.map(&:name)
+    RUBY
+    assert_equal ["AllocStats::Purge::SingleFlight", "AllocStats::Sample"], kept.sort
+    flight = AllocStats::Purge::SingleFlight.new
+    assert_raises(FrozenError) { flight.clone(freeze: true).run { 1 } }
+    assert_equal [1, 2, 3], [flight.run { 1 }, flight.dup.run { 2 }, AllocStats::Purge::SingleFlight.allocate.run { 3 }]
+    assert_raises(TypeError) { Marshal.dump(flight) }
+    refute Ractor.shareable?(flight.freeze)
+  end
+
+  def test_a_copy_over_a_sample_of_the_parent_is_the_childs
+    code = "sample = AllocStats.sample; reader, writer = IO.pipe; Process.wait(fork { sample.send(:initialize_copy, AllocStats.sample); writer.puts(sample.rss) }); writer.close; reader.gets.to_i"
+    assert_operator ChildProcess.ruby(code).value, :>, 0
+  end
+
   def test_a_forked_child_is_told_that_the_sample_is_the_parents
     sample = AllocStats.sample
     reader, writer = IO.pipe

@@ -14,7 +14,7 @@ module AllocStats
       FOLDER = __dir__
 
       GATE = File.join(ROOT, "lib", "allocstats", "allocstats_gate.so")
-      GATE_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wall -Wextra].freeze
+      GATE_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wl,-z,now -Wall -Wextra].freeze
 
       HELP = <<~TEXT
         Builds the allocstats extension. Options follow `--` on gem's command line:

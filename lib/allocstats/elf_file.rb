@@ -4,6 +4,7 @@ module AllocStats
   # A shared library on disk, as far as the dynamic linker's refusal to load it can be told from the file (elf(5)).
   class ElfFile
     autoload :Dynamic, "allocstats/elf_file/dynamic"
+    autoload :Symbols, "allocstats/elf_file/symbols"
 
     MAGIC = "\x7FELF".b
     HEADER_BYTES = 20

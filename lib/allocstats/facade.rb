@@ -99,7 +99,8 @@ module AllocStats
       Ledger.read(census: census)
     end
 
-    # What the extension keeps for itself, in the allocator linked into it.
+    # What the extension keeps for itself, in the allocator linked into it: bytes in blocks, and resident ones, for which
+    # /proc/self/smaps is read (milliseconds).
     # @return [PrivateHeap]
     def private_heap
       PrivateHeap.read

@@ -15,6 +15,7 @@ module AllocStats
     autoload :StartCommand, "allocstats/launch/start_command"
     autoload :Plan, "allocstats/launch/plan"
     autoload :PreloadList, "allocstats/launch/preload_list"
+    autoload :RackServer, "allocstats/launch/rack_server"
     autoload :System, "allocstats/launch/system"
     autoload :Trial, "allocstats/launch/trial"
 

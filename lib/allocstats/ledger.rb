@@ -23,10 +23,12 @@ module AllocStats
     DEFINITIONS = {
       ruby_heap_live: "slots of Ruby's heap that hold an object, swept or not, as GC.stat counts them, at most what is resident of its pages",
       ruby_heap_free: "what else is resident of the pages of Ruby's heap: free slots and the pages' own headers",
+      ruby_heap_empty: "pages of Ruby's heap without any slots, which it keeps for later; only where there are such (Ruby 3.4 and later)",
+      ruby_transient: "Ruby's transient heap, in which the contents of young arrays, hashes and objects are (before Ruby 3.3)",
       malloc_live: "bytes in blocks that malloc has given out and not got back, at most what is resident of the allocator",
       malloc_kept: "what else is resident of the allocator: free room in its pages, caches, free pages and its bookkeeping",
       malloc: "what is resident of the allocator, live blocks and what it keeps, which cannot be told apart here",
-      private_heap: "what allocstats keeps for itself, in the allocator linked into it",
+      private_heap: "what is resident of allocstats' own allocator, blocks, free room and tables together",
       jit: "code the process has made itself, in anonymous memory that may be executed",
       stacks: "stacks of the threads, and the threads' own data at their top; not those of fibers",
       files: "executables, libraries and other files that are mapped, pages shared with other processes included",

@@ -13,7 +13,9 @@ module AllocStats
   # given to another one meanwhile; one that may not be looked at (another user's, without the right to) NotPermitted.
   class OtherProcess
     autoload :Guess, "allocstats/other_process/guess"
+    autoload :MappedObject, "allocstats/other_process/mapped_object"
     autoload :Maps, "allocstats/other_process/maps"
+    autoload :SearchOrder, "allocstats/other_process/search_order"
 
     # There is no such process, or no more.
     class Gone < Error; end
@@ -92,7 +94,7 @@ module AllocStats
       @maps ||= Maps.new(read("maps"))
     end
 
-    # Which allocator it most likely runs, by what is mapped.
+    # Which allocator it most likely runs, by what is mapped and what the files of that export.
     # @return [Guess]
     def allocator
       @allocator ||= Guess.of(self)
@@ -110,6 +112,27 @@ module AllocStats
       File.exist?(seen) ? seen : path
     end
 
+    # Its folder in /proc.
+    def folder = "/proc/#{pid}"
+
+    # The path of its program, in its own root; nil where that may not be seen.
+    # @return [String, nil]
+    def executable
+      Formats.utf8(File.readlink("#{folder}/exe")).delete_suffix(Maps::DELETED)
+    rescue SystemCallError
+      nil
+    end
+
+    # The beginning of a text file in its root; "" where there is none, or where it is no regular file.
+    # @return [String] bytes
+    def read_root(path, bytes)
+      path = "#{folder}/root#{path}"
+      return "" unless File.lstat(path).file?
+      File.open(path, File::RDONLY | File::NONBLOCK | File::NOFOLLOW) { |file| file.stat.file? ? file.read(bytes).to_s : "" }
+    rescue SystemCallError
+      ""
+    end
+
     def to_h
       {pid: pid, command: command, rss: rss, pss: pss, uss: uss, swap: swap, allocator: allocator.to_h}
     end
@@ -119,8 +142,6 @@ module AllocStats
     end
 
     private
-
-    def folder = "/proc/#{pid}"
 
     def read(file) = looking { @files.read(file) }
 

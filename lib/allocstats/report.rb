@@ -13,13 +13,16 @@ module AllocStats
     # The readings of the facade that a report holds, by their names there.
     PARTS = [:allocator, :sample, :memory, :ledger, :private_heap].freeze
 
-    # Where a report has them from. Memory and ledger are of one pass over the mappings: it is read once, and they agree.
+    # Where a report has them from. Memory, ledger and private heap are of one pass over the mappings: it is read once, and
+    # they agree.
     class Source
-      [:allocator, :sample, :private_heap].each { |part| define_method(part) { AllocStats.public_send(part) } }
+      [:allocator, :sample].each { |part| define_method(part) { AllocStats.public_send(part) } }
 
       def memory = ProcessMemory.of(pass)
 
       def ledger = Ledger.of(pass)
+
+      def private_heap = PrivateHeap.of(pass)
 
       private
 

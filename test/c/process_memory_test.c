@@ -61,11 +61,11 @@ TEST(a_claimed_range_becomes_its_kind) {
 	struct process_memory_request request = {.root = "", .process = PROC_SELF};
 	struct process_memory memory;
 	uint64_t start = (uint64_t)(uintptr_t)pages;
-	claims_add(&request.ruby_heap, start, start + bytes, MAPPING_KIND_ruby_heap);
+	claims_add(&request.ruby_heap.pages, start, start + bytes, MAPPING_KIND_ruby_heap);
 	process_memory_read(&request, &memory);
 	munmap(pages, bytes);
 	CHECK_EQUAL(bytes / 2, rss_of(&memory, MAPPING_KIND_ruby_heap));
-	CHECK(!request.ruby_heap.items);
+	CHECK(!request.ruby_heap.pages.items);
 }
 
 /* --- stacks --- */

@@ -35,14 +35,17 @@ module Compiled
 
   def ruby_headers = RbConfig::CONFIG.values_at("rubyhdrdir", "rubyarchhdrdir").map { |folder| "-I#{folder}" }
 
+  # A program of its own, by any compiler, under a name of its own.
+  def program(name, *arguments, compiler: "gcc", called: name) = build(called, source(name), "-pthread", *arguments, compiler: compiler)
+
   def source(name) = File.join(SOURCES, "#{name}.c")
 
-  def build(name, source, *arguments)
+  def build(name, source, *arguments, compiler: "gcc")
     target = File.join(FOLDER, name)
     return target if File.exist?(target) && File.mtime(target) > File.mtime(source)
 
     FileUtils.mkdir_p(File.dirname(target))
-    output = IO.popen(["gcc", "-O2", source, *arguments, "-o", target, err: [:child, :out]], &:read)
+    output = IO.popen([compiler, "-O2", source, *arguments, "-o", target, err: [:child, :out]], &:read)
     raise "#{name} could not be compiled: #{output}" unless $?.success?
     target
   end

@@ -3,61 +3,94 @@
 #include <string.h>
 
 #define PRELOAD "LD_PRELOAD"
+#define LIBRARY "ALLOCSTATS_ONLY_LIBRARY"
 #define SEPARATOR '\x1f'
 #define LIST_SEPARATORS ": "
+
+static bool has_name(const char *variable, const char *name, size_t length) {
+	return !strncmp(variable, name, length) && variable[length] == '=';
+}
 
 const char *environment_value(char *const environment[], const char *name) {
 	size_t length = strlen(name);
 	for (; *environment; environment++) {
-		if (!strncmp(*environment, name, length) && (*environment)[length] == '=')
-			return *environment + length + 1;
+		if (has_name(*environment, name, length)) return *environment + length + 1;
 	}
 	return NULL;
 }
 
-static bool same_name(const char *one, const char *other) {
-	size_t length = strcspn(one, "=");
-	return !strncmp(one, other, length) && other[length] == '=';
+/* One of the entries of ALLOCSTATS_ONLY_WITH or _WITHOUT, where it stands. */
+struct entry {
+	const char *text;
+	size_t length;
+};
+
+/* The first entry of a list; its text is NULL where there is none. */
+static struct entry entry_at(const char *list) {
+	if (!list || !*list) return (struct entry){0};
+	const char *end = strchr(list, SEPARATOR);
+	return (struct entry){list, end ? (size_t)(end - list) : strlen(list)};
 }
 
-static bool same_text(const char *one, const char *other) {
-	return !strcmp(one, other);
+static struct entry entry_after(struct entry entry) {
+	const char *end = entry.text + entry.length;
+	return entry_at(*end ? end + 1 : NULL);
 }
 
-static bool among(char *const entries[], const char *entry, bool (*same)(const char *, const char *)) {
-	for (; *entries; entries++) {
-		if (same(*entries, entry)) return true;
+static size_t count_entries(const char *list) {
+	size_t count = 0;
+	for (struct entry entry = entry_at(list); entry.text; entry = entry_after(entry)) count++;
+	return count;
+}
+
+static bool is_in_list(const char *list, const char *variable) {
+	size_t length = strlen(variable);
+	for (struct entry entry = entry_at(list); entry.text; entry = entry_after(entry)) {
+		if (entry.length == length && !memcmp(entry.text, variable, length)) return true;
 	}
 	return false;
 }
 
-/* Cuts a copy of the text at its separators; false where it does not fit. */
-static bool cut(const char *text, char copy[MOST_BYTES], char *entries[MOST_ADDED + 1]) {
-	size_t length = text ? strlen(text) : 0, count = 0;
-	entries[0] = NULL;
-	if (length == 0) return true;
-	if (length >= MOST_BYTES) return false;
-	memcpy(copy, text, length + 1);
-	for (char *entry = copy; entry; count++) {
-		if (count == MOST_ADDED) return false;
-		char *end = strchr(entry, SEPARATOR);
-		if (end) *end++ = '\0';
-		entries[count] = entry;
-		entries[count + 1] = NULL;
-		entry = end;
-	}
-	return true;
+static bool is_preload(const char *variable) {
+	return has_name(variable, PRELOAD, strlen(PRELOAD));
 }
 
-/* Where the library begins in the list; NULL where it is not in it. */
-static const char *in_list(const char *list, const char *library) {
+/* Where the library begins in LD_PRELOAD; NULL where it is not in it. */
+static const char *in_preload(const char *preload, const char *library) {
 	size_t length = strlen(library);
-	for (const char *entry = list; *entry;) {
+	for (const char *entry = preload; *entry;) {
 		size_t bytes = strcspn(entry, LIST_SEPARATORS);
 		if (bytes == length && !strncmp(entry, library, length)) return entry;
 		entry += bytes + strspn(entry + bytes, LIST_SEPARATORS);
 	}
 	return NULL;
+}
+
+/* The new environment: its entries grow from the front of the room, the texts that are new from its back. */
+struct passage {
+	char **environment, *texts;
+	size_t count;
+	bool full;
+};
+
+/* What is left between the two, less one pointer, for the end of the entries. */
+static size_t left(const struct passage *passage) {
+	size_t between = (size_t)(passage->texts - (char *)passage->environment);
+	size_t entries = (passage->count + 1) * sizeof *passage->environment;
+	return between > entries ? between - entries : 0;
+}
+
+/* Room for a text and its end; NULL where there is none. */
+static char *reserve(struct passage *passage, size_t bytes) {
+	passage->full = passage->full || left(passage) < bytes;
+	return passage->full ? NULL : (passage->texts -= bytes);
+}
+
+static void enter(struct passage *passage, char *entry) {
+	passage->full = passage->full || left(passage) < sizeof entry;
+	if (passage->full) return;
+	passage->environment[passage->count++] = entry;
+	passage->environment[passage->count] = NULL;
 }
 
 static char *append(char *end, const char *text, size_t bytes) {
@@ -66,49 +99,87 @@ static char *append(char *end, const char *text, size_t bytes) {
 	return end + bytes;
 }
 
-/* Writes LD_PRELOAD with the library in front, or without it; false where it does not fit. */
-static bool write_preload(char space[MOST_BYTES], const char *list, const char *library, bool meant) {
-	const char *there = *library ? in_list(list, library) : NULL;
-	size_t length = strlen(library);
-	if (strlen(PRELOAD) + strlen(list) + length + 3 > MOST_BYTES) return false;
-	char *end = append(space, PRELOAD "=", strlen(PRELOAD) + 1);
+/* LD_PRELOAD with the library in front, or without it. */
+static char *write_preload(struct passage *passage, const char *preload, const char *library, bool meant) {
+	const char *there = *library ? in_preload(preload, library) : NULL;
+	size_t length = strlen(library), rest = strlen(preload);
+	char *text = reserve(passage, strlen(PRELOAD) + rest + length + 3);
+	if (!text) return NULL;
+	char *end = append(text, PRELOAD "=", strlen(PRELOAD) + 1);
 	if (meant && *library && !there) end = append(append(end, library, length), ":", 1);
 	if (!meant && there) {
-		end = append(end, list, (size_t)(there - list));
-		list = there + length + strspn(there + length, LIST_SEPARATORS);
+		end = append(end, preload, (size_t)(there - preload));
+		const char *after = there + length + strspn(there + length, LIST_SEPARATORS);
+		rest -= (size_t)(after - preload);
+		preload = after;
 	}
-	append(end, list, strlen(list));
-	return true;
+	append(end, preload, rest);
+	return text;
 }
 
-/* Takes everything that the environment says of itself; false where it says nothing or too much. */
-static bool prepare(struct passage *passage, char *const environment[], bool meant) {
+static char *write_entry(struct passage *passage, struct entry entry) {
+	char *text = reserve(passage, entry.length + 1);
+	if (text) append(text, entry.text, entry.length);
+	return text;
+}
+
+static bool is_ours(char *const environment[]) {
 	const char *preload = environment_value(environment, PRELOAD);
-	const char *library = environment_value(environment, "ALLOCSTATS_ONLY_LIBRARY");
-	if (!preload || !library || !strstr(preload, GATE_FILE)) return false;
-	return cut(environment_value(environment, "ALLOCSTATS_ONLY_WITH"), passage->with_text, passage->with) &&
-	       cut(environment_value(environment, "ALLOCSTATS_ONLY_WITHOUT"), passage->without_text,
-		       passage->without) &&
-	       write_preload(passage->preload, preload, library, meant);
+	return preload && strstr(preload, GATE_FILE) && environment_value(environment, LIBRARY);
 }
 
-char *const *passage_edit(struct passage *passage, char *const environment[], bool meant) {
-	if (!prepare(passage, environment, meant)) return environment;
-	char *const *gone = meant ? passage->without : passage->with;
-	char *const *added = meant ? passage->with : passage->without;
-	size_t count = 0;
-	for (char *const *entry = environment; *entry; entry++) {
-		if (count == MOST_VARIABLES) return environment;
-		if (same_name(PRELOAD "=", *entry))
-			passage->environment[count++] = passage->preload;
-		else if (!among(gone, *entry, same_text))
-			passage->environment[count++] = *entry;
+static const char *with(char *const environment[]) {
+	return environment_value(environment, "ALLOCSTATS_ONLY_WITH");
+}
+
+static const char *without(char *const environment[]) {
+	return environment_value(environment, "ALLOCSTATS_ONLY_WITHOUT");
+}
+
+/* Of either list the whole length: the ends of its entries are as many as its separators, and one. */
+static size_t longer(const char *one, const char *other) {
+	size_t length = one ? strlen(one) : 0, other_length = other ? strlen(other) : 0;
+	return (length > other_length ? length : other_length) + 1;
+}
+
+size_t passage_room(char *const environment[]) {
+	if (!is_ours(environment)) return 0;
+	size_t pointers = 2 + count_entries(with(environment)) + count_entries(without(environment));
+	size_t bytes = strlen(PRELOAD) + strlen(environment_value(environment, PRELOAD)) +
+		       strlen(environment_value(environment, LIBRARY)) + 3 +
+		       longer(with(environment), without(environment));
+	for (char *const *entry = environment; *entry; entry++) pointers++;
+	return pointers + bytes / sizeof(char *) + 1;
+}
+
+static void copy_entries(struct passage *passage, char *const environment[], const char *gone, char *preload) {
+	for (char *const *entry = environment; *entry && !passage->full; entry++) {
+		if (is_preload(*entry))
+			enter(passage, preload);
+		else if (!is_in_list(gone, *entry))
+			enter(passage, *entry);
 	}
-	passage->environment[count] = NULL;
-	for (; *added; added++) {
-		if (among(passage->environment, *added, same_name)) continue;
-		passage->environment[count++] = *added;
-		passage->environment[count] = NULL;
+}
+
+static bool has_name_of(const struct passage *passage, struct entry added) {
+	const char *equals = memchr(added.text, '=', added.length);
+	size_t length = equals ? (size_t)(equals - added.text) : added.length;
+	for (size_t i = 0; i < passage->count; i++) {
+		if (has_name(passage->environment[i], added.text, length)) return true;
 	}
-	return passage->environment;
+	return false;
+}
+
+char *const *passage_edit(char *room[], size_t room_size, char *const environment[], bool meant) {
+	struct passage passage = {.environment = room, .texts = (char *)(room + room_size)};
+	if (room_size == 0 || !is_ours(environment)) return environment;
+	const char *gone = meant ? without(environment) : with(environment);
+	const char *added = meant ? with(environment) : without(environment);
+	char *preload = write_preload(
+		&passage, environment_value(environment, PRELOAD), environment_value(environment, LIBRARY), meant);
+	copy_entries(&passage, environment, gone, preload);
+	for (struct entry entry = entry_at(added); entry.text && !passage.full; entry = entry_after(entry)) {
+		if (!has_name_of(&passage, entry)) enter(&passage, write_entry(&passage, entry));
+	}
+	return passage.full ? environment : passage.environment;
 }

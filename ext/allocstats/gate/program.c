@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHEBANG_BYTES = 256, PATH_BYTES = 4096 };
+enum { SHEBANG_BYTES = 256, MOST_PATH_BYTES = 4096 };
 
 static bool has_name(const char *path, const char *name, size_t length) {
 	const char *slash = strrchr(path, '/');
@@ -36,25 +36,48 @@ static bool interpreter_named(const char *path, const char *names) {
 	return named(interpreter, names);
 }
 
-/* The first of PATH's folders that has it; false where none has. */
-static bool search(const char *file, char found[PATH_BYTES]) {
+static const char *search_path(void) {
 	const char *path = getenv("PATH");
+	return path ? path : "/usr/bin:/bin";
+}
+
+static const char *next_folder(const char *folder) {
+	folder = strchr(folder, ':');
+	return folder ? folder + 1 : NULL;
+}
+
+/* Whether the first of PATH's folders that has it has it as a script of one of the names. */
+static bool found_as_script(const char *file, const char *names, size_t bytes) {
 	size_t length = strlen(file);
-	for (const char *folder = path ? path : "/usr/bin:/bin"; folder; folder = strchr(folder, ':')) {
-		if (*folder == ':') folder++;
+	char found[bytes + 1];
+	for (const char *folder = search_path(); folder; folder = next_folder(folder)) {
 		size_t folder_length = strcspn(folder, ":");
-		if (folder_length == 0 || folder_length + length + 2 > PATH_BYTES) continue;
+		if (folder_length == 0 || folder_length + length + 2 > bytes) continue;
 		memcpy(found, folder, folder_length);
 		found[folder_length] = '/';
 		memcpy(found + folder_length + 1, file, length + 1);
-		if (!access(found, X_OK)) return true;
+		if (!access(found, X_OK)) return interpreter_named(found, names);
 	}
 	return false;
 }
 
+static bool is_searched(const char *program, bool searched) {
+	return searched && !strchr(program, '/');
+}
+
+size_t program_bytes(const char *program, bool searched) {
+	size_t longest = 0;
+	if (!is_searched(program, searched)) return 0;
+	for (const char *folder = search_path(); folder; folder = next_folder(folder)) {
+		size_t length = strcspn(folder, ":");
+		if (length > longest) longest = length;
+	}
+	size_t bytes = longest + strlen(program) + 2;
+	return bytes < MOST_PATH_BYTES ? bytes : MOST_PATH_BYTES;
+}
+
 bool program_is_among(const char *names, const char *program, bool searched) {
-	char path[PATH_BYTES];
 	if (named(program, names)) return true;
-	if (searched && !strchr(program, '/')) return search(program, path) && interpreter_named(path, names);
-	return interpreter_named(program, names);
+	if (!is_searched(program, searched)) return interpreter_named(program, names);
+	return found_as_script(program, names, program_bytes(program, searched));
 }

@@ -3,6 +3,7 @@
 #define ALLOCSTATS_PROGRAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Whether a program has one of the names ("ruby:puma"), or is a script whose interpreter has. A version behind a name
@@ -10,5 +11,8 @@
  * execvp(3) does.
  */
 bool program_is_among(const char *names, const char *program, bool searched);
+
+/* The stack that looking a program up takes, beside some hundred bytes. */
+size_t program_bytes(const char *program, bool searched);
 
 #endif

@@ -27,10 +27,30 @@ static void claim_private_heap(
 	out->told_kinds |= 1u << MAPPING_KIND_private_heap;
 }
 
+static uint64_t extent(const struct claims *claims) {
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < claims->count; i++) bytes += claims->items[i].end - claims->items[i].start;
+	return bytes;
+}
+
+/* Those that Ruby has named, and those that are found by what these look like. */
+static void claim_ruby_heap(const struct mappings *mappings, struct ruby_heap *heap, struct process_memory *out) {
+	struct claims found = {0};
+	claims_settle(&heap->pages);
+	out->ruby_pages_told = ruby_pages_claim(mappings, heap, &found);
+	claims_settle(&found);
+	claims_add_weaker(&heap->pages, &found);
+	if (found.incomplete) heap->pages.incomplete = true;
+	claims_free(&found);
+	if (heap->page_bytes > 0) out->ruby_pages = extent(&heap->pages) / heap->page_bytes;
+	out->transient_heap_told = transient_heap_claim(mappings, heap->in_transient_heap, &heap->pages);
+}
+
 /* Finds who holds what. malloc's is the weaker claim: where Ruby's pages are blocks of malloc, they are Ruby's. */
 static void claim(const struct mappings *mappings, const void *block, struct process_memory_request *request,
 	struct process_memory *out) {
-	struct claims *claims = &request->ruby_heap, heaps = {0};
+	struct claims *claims = &request->ruby_heap.pages, heaps = {0};
+	claim_ruby_heap(mappings, &request->ruby_heap, out);
 	stacks_claim(mappings, claims, &out->stacks);
 	claim_private_heap(mappings, mappings->items, claims, out); /* a large table has a mapping of its own */
 	claim_private_heap(mappings, block, claims, out);
@@ -56,11 +76,11 @@ void process_memory_read(struct process_memory_request *request, struct process_
 		sum_up(&mappings, out);
 		if (real) claim(&mappings, block, request, out);
 		for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) out->kinds[i] = mapping_figures_zero;
-		residency_divide(&mappings, &request->ruby_heap, residency_count, out->kinds);
+		residency_divide(&mappings, &request->ruby_heap.pages, residency_count, out->kinds);
 	}
 	private_free(PRIVATE_readings, block);
 	mappings_free(&mappings);
-	claims_free(&request->ruby_heap);
+	claims_free(&request->ruby_heap.pages);
 }
 
 struct reading machine_memory_read(const char *root, uint64_t *bytes) {

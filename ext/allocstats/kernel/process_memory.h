@@ -7,6 +7,7 @@
 #define ALLOCSTATS_PROCESS_MEMORY_H
 
 #include "residency.h"
+#include "residency_ruby.h"
 #include "residency_stacks.h"
 
 struct process_memory_request {
@@ -15,7 +16,7 @@ struct process_memory_request {
 	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
 	heaps_claimer claim_heaps; /* of the allocator that serves this process; NULL where it has none */
 	bool brk_is_malloc;        /* what lies below the program's break is that allocator's */
-	struct claims ruby_heap;   /* pages of Ruby's heap; taken over, and freed, by process_memory_read */
+	struct ruby_heap ruby_heap;
 };
 
 struct process_memory {
@@ -25,6 +26,9 @@ struct process_memory {
 	struct mapping_figures kinds[MAPPING_KIND_COUNT]; /* which sum to `mapped`, figure by figure */
 	uint64_t mappings;                                /* how many there are */
 	uint32_t told_kinds;  /* a bit for each kind that a name, or a block of our own, proves */
+	uint64_t ruby_pages;  /* of slots, named by Ruby or found */
+	bool ruby_pages_told; /* those that it had not named were looked for */
+	bool transient_heap_told;
 	struct stacks stacks; /* how the threads' stacks were found; real process only */
 	struct reading heaps; /* how malloc's heaps were found; where asked for */
 };

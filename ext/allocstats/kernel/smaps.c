@@ -81,7 +81,9 @@ static void set_kind(struct mapping *out, enum mapping_kind kind) {
 }
 
 static void parse_name(const char *name, struct mapping *out) {
-	if (*name == '\0' && out->inode == 0) out->traits |= MAPPING_NAMELESS;
+	bool huge = text_after(name, "/anon_hugepage") && !(out->traits & MAPPING_SHARED); /* by MAP_HUGETLB */
+	if (huge || (*name == '\0' && out->inode == 0)) out->traits |= MAPPING_NAMELESS;
+	if (huge) return;
 	if (*name == '/') out->traits |= MAPPING_OF_FILE;
 	if (text_after(name, "[heap]")) out->traits |= MAPPING_BRK;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -45,7 +45,7 @@ enum mapping_trait {
 	MAPPING_EXECUTABLE = 4,
 	MAPPING_SHARED = 8,
 	MAPPING_OF_FILE = 16,  /* it has a path, and so a device and an inode */
-	MAPPING_NAMELESS = 32, /* anonymous, and the last column is empty */
+	MAPPING_NAMELESS = 32, /* anonymous, and the last column says nothing of whose it is */
 	MAPPING_BRK = 64,      /* [heap]: what brk(2) gave */
 	MAPPING_NAMED = 128,   /* `kind` is what mapping_names.def says of its name */
 	MAPPING_GUARDED = 256, /* VmFlags gu: guard pages lie inside it, by madvise(MADV_GUARD_INSTALL) */

@@ -11,20 +11,22 @@
 
 #include <ruby/thread.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
- * Ruby exports these for its own extensions and declares them nowhere, so they are used where they are. Both call back
- * for each page of slots; the first leaves a garbage collection that is under way alone.
+ * Ruby exports this for its own extensions and declares it nowhere, so it is used where it is. It calls back for each
+ * page of slots and leaves a garbage collection that is under way alone. Rubies from 3.4 on have it no more, and their
+ * other walk finishes the collection first, which takes some 100 ms with three million objects: there the pages are
+ * found in the memory itself (kernel/residency_ruby.h).
  */
 typedef int visit_page(void *first_slot, void *end, size_t stride, void *data);
 void rb_objspace_each_objects_without_setup(visit_page *visit, void *data) __attribute__((weak));
-void rb_objspace_each_objects(visit_page *visit, void *data) __attribute__((weak));
 
 struct scan {
 	struct process_memory_request request;
 	struct process_memory memory;
-	uint64_t heap_page_bytes; /* 0: Ruby's heap is not to be looked for */
-	uint64_t heap_pages;
+	uint64_t named_pages;  /* how often Ruby named one */
+	bool walked;           /* it named all that hold a slot in use */
 	struct cgroup *cgroup; /* NULL: the limits are not to be read */
 	struct reading machine;
 	uint64_t machine_bytes;
@@ -34,9 +36,9 @@ struct scan {
 static int claim_heap_page(void *first_slot, void *end, size_t stride, void *data) {
 	(void)end, (void)stride;
 	struct scan *scan = data;
-	uint64_t page = (uint64_t)(uintptr_t)first_slot & ~(scan->heap_page_bytes - 1);
-	claims_add(&scan->request.ruby_heap, page, page + scan->heap_page_bytes, MAPPING_KIND_ruby_heap);
-	scan->heap_pages++;
+	uint64_t bytes = scan->request.ruby_heap.page_bytes, page = (uint64_t)(uintptr_t)first_slot & ~(bytes - 1);
+	claims_add(&scan->request.ruby_heap.pages, page, page + bytes, MAPPING_KIND_ruby_heap);
+	scan->named_pages++;
 	return 0;
 }
 
@@ -45,16 +47,60 @@ static bool is_sole_ractor(void) {
 	return NUM2INT(rb_funcall(rb_const_get(rb_cObject, rb_intern("Ractor")), rb_intern("count"), 0)) == 1;
 }
 
-static const char *claim_ruby_heap(struct scan *scan) {
-	if (scan->heap_page_bytes == 0) return "unasked";
-	if (!is_sole_ractor()) return "ractors";
-	if (rb_objspace_each_objects_without_setup)
+static void name_page_of(struct scan *scan, VALUE object) {
+	if (!RB_SPECIAL_CONST_P(object)) claim_heap_page((void *)object, NULL, 0, scan);
+}
+
+/* A few pages of slots of each size, by objects that lie in them: enough to know the others by. */
+static void name_some_pages(struct scan *scan) {
+	const VALUE old[] = {rb_mKernel, rb_cObject, rb_cString, rb_cArray, rb_cHash, rb_cIO, rb_cProc, rb_cTime,
+		rb_eStandardError, rb_eNoMemError, rb_eSystemCallError, rb_stdout};
+	for (size_t i = 0; i < sizeof old / sizeof *old; i++) name_page_of(scan, old[i]);
+	for (long bytes = 8; bytes <= 600; bytes += bytes) {
+		VALUE young = rb_str_buf_new(bytes);
+		name_page_of(scan, young);
+		RB_GC_GUARD(young);
+	}
+}
+
+static uint64_t gc_count(const char *name) {
+	VALUE stat = rb_funcall(rb_mGC, rb_intern("stat"), 0), count = rb_hash_lookup(stat, symbol(name));
+	return RB_INTEGER_TYPE_P(count) ? NUM2ULL(count) : 0;
+}
+
+/* An array that is young and small has its elements in the transient heap, unless that is full. */
+static uint64_t address_in_transient_heap(void) {
+#ifdef RARRAY_TRANSIENT_FLAG
+	VALUE array = rb_ary_new_capa(16);
+	uint64_t address = RARRAY_TRANSIENT_P(array) ? (uint64_t)(uintptr_t)RARRAY_CONST_PTR_TRANSIENT(array) : 0;
+	RB_GC_GUARD(array);
+	return address;
+#else
+	return 0;
+#endif
+}
+
+/* Where a page of the machine is larger than one of Ruby's, both are blocks of malloc, and malloc's. */
+static void claim_ruby_heap(struct scan *scan) {
+	struct ruby_heap *heap = &scan->request.ruby_heap;
+	if (heap->page_bytes == 0) return;
+	scan->walked = rb_objspace_each_objects_without_setup && is_sole_ractor();
+	if (scan->walked)
 		rb_objspace_each_objects_without_setup(claim_heap_page, scan);
-	else if (rb_objspace_each_objects)
-		rb_objspace_each_objects(claim_heap_page, scan);
 	else
-		return "unexported";
-	return "ok";
+		name_some_pages(scan);
+	uint64_t pages = gc_count("heap_allocated_pages");
+	heap->unnamed = scan->walked && pages > scan->named_pages ? pages - scan->named_pages
+			: scan->walked                            ? 0
+								  : pages;
+	if ((uint64_t)sysconf(_SC_PAGESIZE) <= heap->page_bytes) heap->in_transient_heap = address_in_transient_heap();
+}
+
+/* Whether, or why not, the pages of Ruby's heap are known. */
+static const char *ruby_heap_status(const struct scan *scan) {
+	if (scan->request.ruby_heap.page_bytes == 0) return "unasked";
+	if (scan->walked || scan->memory.ruby_pages_told) return "ok";
+	return is_sole_ractor() ? "unfound" : "ractors";
 }
 
 /* Without the GVL, all in one go: beside busy threads, coming back to the GVL takes far longer than the reading. */
@@ -100,7 +146,16 @@ static void add_limits(const struct scan *scan, VALUE hash) {
 	rb_hash_aset(hash, symbol("machine_memory"), known ? ULL2NUM(scan->machine_bytes) : Qnil);
 }
 
-static VALUE scan_to_ruby(const struct scan *scan, const char *ruby_heap) {
+static const char *transient_heap_status(const struct scan *scan) {
+#ifdef RARRAY_TRANSIENT_FLAG
+	return scan->memory.transient_heap_told ? "ok" : "unfound";
+#else
+	(void)scan;
+	return "none"; /* from Ruby 3.3 on */
+#endif
+}
+
+static VALUE scan_to_ruby(const struct scan *scan) {
 	const struct process_memory *memory = &scan->memory;
 	VALUE hash = rb_hash_new();
 	rb_hash_aset(hash, symbol("rollup"), reading_to_ruby(&memory->rollup));
@@ -115,23 +170,24 @@ static VALUE scan_to_ruby(const struct scan *scan, const char *ruby_heap) {
 	rb_hash_aset(hash, symbol("untold_stacks"), UINT2NUM(memory->stacks.untold));
 	rb_hash_aset(hash, symbol("heaps_claimed"), boolean(scan->request.claim_heaps != NULL));
 	rb_hash_aset(hash, symbol("heaps"), reading_to_ruby(&memory->heaps));
-	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap));
-	rb_hash_aset(hash, symbol("ruby_heap_pages"), ULL2NUM(scan->heap_pages));
+	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap_status(scan)));
+	rb_hash_aset(hash, symbol("transient_heap"), symbol(transient_heap_status(scan)));
+	rb_hash_aset(hash, symbol("ruby_heap_pages"), ULL2NUM(memory->ruby_pages));
 	if (scan->cgroup) add_limits(scan, hash);
 	return hash;
 }
 
 static VALUE run_scan(VALUE data) {
 	struct scan *scan = (struct scan *)data;
-	const char *ruby_heap = claim_ruby_heap(scan);
+	claim_ruby_heap(scan);
 	rb_thread_call_without_gvl(read_memory, scan, NULL, NULL);
-	return scan_to_ruby(scan, ruby_heap);
+	return scan_to_ruby(scan);
 }
 
 /* An exception that another thread sent can arrive before the reading has taken the ranges over. */
 static VALUE free_scan(VALUE data) {
 	struct scan *scan = (struct scan *)data;
-	claims_free(&scan->request.ruby_heap);
+	claims_free(&scan->request.ruby_heap.pages);
 	private_free(PRIVATE_readings, scan->cgroup);
 	return Qnil;
 }
@@ -149,8 +205,8 @@ static VALUE process_memory_scan(int argc, VALUE *argv, VALUE self) {
 	rb_scan_args(argc, argv, "31", &root, &heap_page_bytes, &whole, &process);
 	struct scan scan = {
 		.request = {.root = StringValueCStr(root),
-			.process = NIL_P(process) ? PROC_SELF : StringValueCStr(process)},
-		.heap_page_bytes = NUM2ULL(heap_page_bytes),
+			.process = NIL_P(process) ? PROC_SELF : StringValueCStr(process),
+			.ruby_heap = {.page_bytes = NUM2ULL(heap_page_bytes)}},
 	};
 	bool real = scan.request.root[0] == '\0' && strcmp(scan.request.process, PROC_SELF) == 0;
 	if (real) {

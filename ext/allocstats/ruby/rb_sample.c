@@ -73,6 +73,7 @@ static struct sample *allocate_figures(struct rb_sample *sample) {
 /* Sample.new => the first reading */
 static VALUE rb_sample_initialize(VALUE self) {
 	struct rb_sample *sample = unwrap(self);
+	rb_check_frozen(self);
 	if (sample->figures) rb_raise(error_base, "this sample has its figures already; refresh reads them anew");
 	rb_read_figures(allocate_figures(sample));
 	return self;
@@ -81,8 +82,10 @@ static VALUE rb_sample_initialize(VALUE self) {
 static VALUE rb_sample_initialize_copy(VALUE self, VALUE other) {
 	struct rb_sample *copy = unwrap(self);
 	if (self == other) return self;
+	rb_check_frozen(self);
 	const struct sample *source = figures_of(other);
 	if (!copy->figures) allocate_figures(copy);
+	copy->generation = process_generation();
 	*copy->figures = *source;
 	return self;
 }

@@ -83,6 +83,7 @@ static VALUE flight_run(VALUE self) {
 	struct flight *flight;
 	TypedData_Get_Struct(self, struct flight, &flight_type, flight);
 	rb_need_block();
+	rb_check_frozen(self);
 	VALUE fiber = rb_fiber_current();
 	while (flies(flight)) {
 		if (flight->fiber == fiber) rb_raise(error_refused, "a purge was asked for inside of a purge");

@@ -55,6 +55,11 @@ module AllocStats
       # [Regexp, nil] the name of the C library's file whose own malloc it is
       def libc = nil
 
+      # Functions, beside the one that the extension knows it by, that nothing else offers but its library, or a program
+      # that was linked statically with it. musl's are glibc's, too, which is asked first.
+      # @return [Array<String>]
+      def signs = []
+
       # What is wrong with a version, and when it shows.
       # @param version [String, nil]
       # @return [Array<Fault>]

@@ -41,6 +41,8 @@ module AllocStats
       def separators = {Tunables::VARIABLE => ":"}
 
       def libc = /\Alibc(?:-[\d.]+\.so|\.so\.6)\z/
+
+      def signs = %w[gnu_get_libc_version __libc_setup_tls]
     end
   end
 end

@@ -6,7 +6,9 @@ module AllocStats
     extend Allocators::Contract
 
     class << self
-      def libc = /\A(?:ld-musl|libc\.musl)/
+      def libc = /\A(?:ld-musl|libc\.musl|libc\.so\z)/
+
+      def signs = %w[__libc_start_main]
     end
   end
 end

@@ -2,8 +2,8 @@
 
 module AllocStats
   class ElfFile
-    # What an ELF file asks of the dynamic linker: the linker's own name (in a program) and the libraries it needs. Reads
-    # files of this process's own word size and byte order only (elf(5)).
+    # What an ELF file asks of the dynamic linker: the linker's own name (in a program), the name it goes by (in a library)
+    # and the libraries it needs. Reads files of this process's own byte order only (elf(5)).
     class Dynamic
       # Where a field lies, by word size: [offset, directive of String#unpack].
       WORD = {1 => ["L", 4], 2 => ["Q", 8]}.freeze
@@ -13,8 +13,11 @@ module AllocStats
       # p_offset, p_vaddr and p_filesz in a program header.
       SEGMENT = {1 => [4, 8, 16], 2 => [8, 16, 32]}.freeze
 
+      # EI_DATA of this machine: 1 is little-endian, 2 big.
+      OWN_DATA = ([1].pack("S").getbyte(0) == 1) ? 1 : 2
+
       PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
-      DT_NEEDED, DT_STRTAB = 1, 5
+      DT_NEEDED, DT_STRTAB, DT_SONAME = 1, 5, 14
       MOST_SEGMENTS = 256
       LONGEST_NAME = 4096
 
@@ -35,17 +38,47 @@ module AllocStats
       # [Array<String>] the libraries it names, as they are named
       attr_reader :needed
 
-      def initialize(file)
+      # [String, nil] the name that others need it by
+      attr_reader :soname
+
+      # [Array<String>] of `names`, the functions that it offers to others
+      attr_reader :defined
+
+      # Its first bytes, and the word size in them: 1 is 32 bits, 2 is 64.
+      attr_reader :header, :word_class
+
+      # @param file [IO] of an ELF file; what is not one, or is damaged, is EOFError
+      # @param names [Array<String>] functions to look for
+      def initialize(file, names: [])
         @file = file
         @header = at(0, HEADER_BYTES)
-        @class = @header.getbyte(ElfFile::CLASS_AT)
+        damaged unless @header.start_with?(ElfFile::MAGIC) && @header.getbyte(ElfFile::DATA_AT) == OWN_DATA
+        @word_class = @class = @header.getbyte(ElfFile::CLASS_AT)
         damaged unless WORD.key?(@class)
         @segments = segments
         @interpreter = of_type(PT_INTERP)&.then { |segment| at(segment.offset, [segment.size, LONGEST_NAME].min).delete("\0") }
-        @needed = of_type(PT_DYNAMIC) ? names(entries(of_type(PT_DYNAMIC))) : []
+        @entries = dynamic? ? entries(of_type(PT_DYNAMIC)) : []
+        @needed = strings(DT_NEEDED)
+        @soname = strings(DT_SONAME).first
+        @defined = names.empty? ? [] : Symbols.new(self).defined(names)
       end
 
-      private
+      # Whether the dynamic linker has to do with it.
+      def dynamic? = !of_type(PT_DYNAMIC).nil?
+
+      # Where in the file a table of the dynamic section is; nil where there is none.
+      def offset_of(tag)
+        _, address = @entries.find { |each, _| each == tag }
+        address && offset_at(address)
+      end
+
+      # One of the dynamic section's names.
+      def string(index)
+        table = offset_of(DT_STRTAB) or return ""
+        damaged if table + index > MOST_OFFSET
+        @file.seek(table + index)
+        @file.gets("\0", LONGEST_NAME).to_s.delete("\0")
+      end
 
       def at(offset, bytes)
         damaged if bytes > MOST_BYTES || offset > MOST_OFFSET
@@ -59,8 +92,10 @@ module AllocStats
         text.byteslice(offset, bytes)&.unpack1(directive) || damaged
       end
 
+      private
+
       def damaged
-        raise EOFError, "#{@file.path} is damaged"
+        raise EOFError, "the file is damaged"
       end
 
       def segments
@@ -82,17 +117,14 @@ module AllocStats
         text.unpack("#{directive}*").each_slice(2).take_while { |tag, _| tag != 0 }
       end
 
-      def names(entries)
-        _, table = entries.find { |tag, _| tag == DT_STRTAB }
-        table ? entries.select { |tag, _| tag == DT_NEEDED }.map { |_, offset| string(table + offset) } : []
+      def strings(tag)
+        @entries.select { |each, _| each == tag }.map { |_, index| string(index) }
       end
 
-      # The file knows its strings by the address that they will have.
-      def string(address)
+      # The file knows its tables by the address that they will have.
+      def offset_at(address)
         segment = @segments.find { |load| load.type == PT_LOAD && address.between?(load.address, load.address + load.size - 1) }
-        return "" unless segment && segment.offset + address - segment.address < MOST_OFFSET
-        @file.seek(segment.offset + address - segment.address)
-        @file.gets("\0", LONGEST_NAME).to_s.delete("\0")
+        segment && segment.offset + address - segment.address
       end
     end
   end

@@ -15,11 +15,18 @@ module AllocStats
         return if ENV.key?(Gate::VARIABLES.first) # this process has what `exec --only` meant for it
         choice = Choice.new
         return if satisfied?(choice)
-        return give_up(restarted) if ENV[GUARD] == identity
-        become(choice)
+        server = RackServer.running
+        return give_up(restarted) if restarted?(server)
+        become(choice, server)
       rescue => error # nothing here is worth the program
         give_up(error.message)
       end
+
+      # A server that put itself into the background is another process by then, and was started again before it did.
+      def restarted?(server)
+        ENV[GUARD] == identity || (server&.daemon? && ENV.key?(GUARD))
+      end
+      private_class_method :restarted?
 
       # Whether this process was started as it is asked for. Where nobody asks for an allocator, whichever was preloaded
       # is the right one.
@@ -50,14 +57,15 @@ module AllocStats
       end
       private_class_method :told?
 
-      def become(choice)
-        command = StartCommand.new
+      def become(choice, server)
+        command = StartCommand.new(daemon: server&.daemon?)
         return give_up(command.obstacle) if command.obstacle
         plan = Plan.new(allocator: choice.allocator || preloaded, profile: choice.profile)
         changes = plan.environment
         return give_up("nothing in the environment makes it otherwise") if changes.empty?
         [$stdout, $stderr].each(&:flush)
-        Kernel.exec({**changes, GUARD => identity}, *command.to_a, close_others: false)
+        start = -> { Kernel.exec({**changes, GUARD => identity}, *command.to_a, close_others: false) }
+        server ? server.unnoted(&start) : start.call
       end
       private_class_method :become
 

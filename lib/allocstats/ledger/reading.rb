@@ -6,6 +6,9 @@ module AllocStats
   class Ledger
     # Takes what a ledger is made of, all at one time, and divides it.
     class Reading
+      # Kinds of mapping that are layers where there is anything of them.
+      RARE = [:ruby_heap_empty, :ruby_transient].freeze
+
       # @return [Ledger]
       attr_reader :ledger
 
@@ -17,7 +20,7 @@ module AllocStats
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
         @ruby_heap = RubyHeap.new
-        @private_bytes = PrivateHeap.read.total
+        @private_bytes = PrivateHeap.held.values.sum
         @ledger = divide
       end
 
@@ -58,6 +61,11 @@ module AllocStats
         @bytes[:files] = @kinds.rss(:code) + @kinds.rss(:file)
         @bytes[:shared] = @kinds.rss(:shared)
         @bytes[:jit] = @kinds.rss(:jit)
+        take_ruby_heap
+        RARE.each { |kind| @bytes[kind] = @kinds.rss(kind) if @kinds.rss(kind)&.positive? }
+      end
+
+      def take_ruby_heap
         resident = proven(:ruby_heap, :ruby_heap_live, :ruby_heap_free)
         live = @ruby_heap.live_bytes
         @bytes[:ruby_heap_live] = resident && [live, resident].min

@@ -75,7 +75,7 @@ module AllocStats
       # Of the worker that answers: the others' is theirs.
       def private_heap
         index = workers.find(&:self?)&.index
-        held = part(:private_heap) { AllocStats.private_heap.held } || {}
+        held = part(:private_heap) { PrivateHeap.held } || {}
         held.map { |purpose, bytes| [[purpose, index], bytes] }
       end
 

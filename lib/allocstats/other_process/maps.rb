@@ -4,14 +4,15 @@ module AllocStats
   class OtherProcess
     # What /proc/<pid>/maps tells: the files that are mapped to be executed, and what looks like arenas of glibc.
     class Maps
-      LINE = /\A(\h+)-(\h+) (\S{4}) \h+ \S+ \d+ *([^\0]*)\z/n
+      LINE = /\A(\h+)-(\h+) (\S{4}) \h+ (\h+):(\h+) (\d+) *([^\0]*)\z/n
       DELETED = " (deleted)"
 
       # glibc makes the heaps of its arenas in pieces of this size, each at a multiple of it, and opens them for use as
       # they grow: an open part, and a closed one up to the next multiple (malloc/arena.c, HEAP_MAX_SIZE).
       HEAP = 64 << 20
 
-      Mapping = Struct.new(:start, :end, :permissions, :path)
+      # `file` is [major and minor number of the device, inode].
+      Mapping = Struct.new(:start, :end, :permissions, :file, :path)
 
       # @param text [String] of the file
       def initialize(text)
@@ -21,8 +22,14 @@ module AllocStats
       # Paths of executables and libraries, in the order of their addresses.
       # @return [Array<String>]
       def objects
-        @objects ||= @mappings.select { |mapping| mapping.path.start_with?("/") && mapping.permissions.include?("x") }
-          .map { |mapping| mapping.path.delete_suffix(DELETED) }.uniq
+        @objects ||= executed.map { |mapping| mapping.path.delete_suffix(DELETED) }.uniq
+      end
+
+      # Of each of these the first mapping that may be executed.
+      # @return [Array<Mapping>]
+      def executed
+        @executed ||= @mappings.select { |mapping| mapping.path.start_with?("/") && mapping.permissions.include?("x") }
+          .uniq { |mapping| mapping.path.delete_suffix(DELETED) }
       end
 
       # How many heaps of glibc's arenas there seem to be beside the main one.
@@ -34,8 +41,8 @@ module AllocStats
       private
 
       def parse(line)
-        first, last, permissions, path = LINE.match(line)&.captures
-        Mapping.new(first.hex, last.hex, permissions, Formats.utf8(path)) if first
+        first, last, permissions, major, minor, inode, path = LINE.match(line)&.captures
+        Mapping.new(first.hex, last.hex, permissions, [major.hex, minor.hex, inode.to_i], Formats.utf8(path)) if first
       end
 
       def heap?(open, closed)

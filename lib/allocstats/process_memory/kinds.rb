@@ -6,7 +6,7 @@ module AllocStats
     # them goes to :other, so that the sum over the kinds stays what it is.
     class Kinds
       # Known by more than the mapping's own line.
-      UNCERTAIN = [:stack, :malloc, :ruby_heap, :private_heap].freeze
+      UNCERTAIN = [:stack, :malloc, :ruby_heap, :ruby_heap_empty, :ruby_transient, :private_heap].freeze
 
       # kind => the kernel's figures, or nil
       attr_reader :figures
@@ -72,13 +72,19 @@ module AllocStats
         case @scan[:ruby_heap]
         when :ok then nil
         when :ractors then "Ruby's heap cannot be walked safely while other Ractors run"
-        when :unexported then "this Ruby does not export rb_objspace_each_objects"
+        when :unfound then "the pages of this Ruby's heap do not tell what they are"
         else "this Ruby does not tell the size of its heap pages"
         end
       end
 
+      def why_no_ruby_heap_empty = why_no_ruby_heap
+
+      def why_no_ruby_transient
+        "the transient heap could not be told from other memory" if @scan[:transient_heap] == :unfound
+      end
+
       def why_no_private_heap
-        "the mappings of the private heap cannot be told from others; AllocStats.private_heap says what it holds"
+        "the mappings of the private heap cannot be told from others; AllocStats.private_heap says what is in blocks of it"
       end
     end
   end
