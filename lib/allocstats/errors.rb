@@ -19,13 +19,18 @@ module AllocStats
     def self.among(kind, name, known)
       shown = name.to_s[0, LONGEST_SHOWN].scrub
       known = known.map(&:to_s)
-      nearest = DidYouMean::SpellChecker.new(dictionary: known).correct(shown).first if defined?(DidYouMean::SpellChecker)
+      nearest = nearest(shown, known)
       hint = if nearest
         "; did you mean #{nearest}?"
       elsif (2..FEW).cover?(known.size)
         "; there are #{known.join(", ")}"
       end
       new("no #{kind} is named #{name.inspect[0, LONGEST_SHOWN].scrub}#{hint}")
+    end
+
+    # @return [String, nil] the known name that was most likely meant
+    def self.nearest(name, known)
+      DidYouMean::SpellChecker.new(dictionary: known).correct(name).first if defined?(DidYouMean::SpellChecker)
     end
   end
 

@@ -7,6 +7,13 @@ module AllocStats
     class Environment
       LONGEST = 200
 
+      # The states of what a line can mend.
+      MENDABLE = %i[adjusted malformed other_version unknown_key].freeze
+
+      # What a shell takes as it is.
+      PLAIN = %r{\A[\w.,:=+/@-]*\z}
+      QUOTES = %("')
+
       # Whatever bytes were given, as text.
       def self.text(bytes)
         bytes.to_s.b.force_encoding(Encoding::UTF_8).scrub
@@ -36,6 +43,21 @@ module AllocStats
       def setting(name, source, asked, state, reason = nil, in_force: nil)
         Setting.new(name: name, source: source, allocator: allocator, asked: asked[0, LONGEST], in_force: in_force, state: state, reason: reason)
       end
+
+      # Each that can be mended with the line that does it: what `correction(setting)` answers, [variable, text] or nil.
+      def with_corrections(settings)
+        settings.each do |setting|
+          variable, text = correction(setting) if MENDABLE.include?(setting.state)
+          setting.corrected = "#{variable}=#{quoted(text)}" if text
+        end
+      end
+
+      def quoted(text)
+        text.match?(PLAIN) ? text : "'#{text.gsub("'", %q('"'"'))}'"
+      end
+
+      # The text without the quotes and blanks that a file or a shell has left around it.
+      def bare(text) = text.delete(QUOTES).strip
 
       def no_effect(name, source, asked)
         reason = running? ? "the process gained rights when it was started, so #{source} is not read" : "it is #{allocator}'s, and #{Allocators.title} runs this process"

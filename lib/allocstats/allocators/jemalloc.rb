@@ -6,6 +6,7 @@ module AllocStats
     extend Allocators::Contract
 
     autoload :Census, "allocstats/allocators/jemalloc/census"
+    autoload :Correction, "allocstats/allocators/jemalloc/correction"
     autoload :Environment, "allocstats/allocators/jemalloc/environment"
     autoload :FAULTS, "allocstats/allocators/jemalloc/faults"
     autoload :NativeApi, "allocstats/allocators/jemalloc/native_api"

@@ -11,6 +11,8 @@ module AllocStats
     # - `in_force` the value now; nil where that cannot be read
     # - `state` (Symbol) one of Settings::STATES
     # - `reason` (String or nil) a sentence for every state but :in_force, and for that where it is no reading
-    Setting = Struct.new(:name, :source, :allocator, :asked, :in_force, :state, :reason, keyword_init: true)
+    # - `corrected` (String or nil) where it does not do what its writer meant it to: the whole line that does, for a shell;
+    #   nil where it cannot be seen what was meant
+    Setting = Struct.new(:name, :source, :allocator, :asked, :in_force, :state, :reason, :corrected, keyword_init: true)
   end
 end

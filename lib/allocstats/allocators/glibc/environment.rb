@@ -23,7 +23,7 @@ module AllocStats
       def allocator = :glibc
 
       def settings
-        from_variables + from_tunables
+        with_corrections(from_variables + from_tunables)
       end
 
       private
@@ -31,6 +31,32 @@ module AllocStats
       def from_variables
         given = @variables.select { |name, _| name.start_with?(PREFIX) && !others?(name) }
         given.map { |variable, text| variable_setting(variable, text) }
+      end
+
+      # A tunable and what it is set to, whatever stands between them.
+      ENTRY = /(glibc\.[\w.]+)[=:\s]+((?:(?![:,;\s]+glibc\.)[^:\s])*)/
+
+      def correction(setting)
+        return [Tunables::VARIABLE, mended_tunables] if setting.source == Tunables::VARIABLE
+        variable = VARIABLES.key?(setting.source) ? setting.source : UnknownName.nearest(setting.source, VARIABLES.keys) or return
+        text = bare(setting.asked)
+        [variable, text] if good?(VARIABLES[variable], variable, text)
+      end
+
+      # All of it: what is of other parts of glibc as it is, and of malloc what it takes.
+      def mended_tunables
+        entries = @variables[Tunables::VARIABLE].sub(/\A\s*(["'])(.*)\1\s*\z/m, '\2').scan(ENTRY).filter_map { |name, text|
+          next [name, text] unless name.include?("malloc")
+          known = Tunables::NAMES.key?(name) ? name : UnknownName.nearest(name, Tunables::NAMES.keys)
+          [known, text] if known && good?(known, Tunables::VARIABLE, text)
+        }.to_h
+        entries.map { |name, text| "#{name}=#{text}" }.join(":") unless entries.empty?
+      end
+
+      # Whether the running version takes it.
+      def good?(name, source, text)
+        return false if (SINCE.key?(name) && before?(SINCE[name])) || (DEBUGGED.include?(name) && !before?(DEBUGGING))
+        !Tunables.new(variables_of(name, source, text))[name]&.value.nil?
       end
 
       # MALLOC_CONF, say.

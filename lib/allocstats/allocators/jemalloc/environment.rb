@@ -57,7 +57,7 @@ module AllocStats
 
       def settings
         pairs = places.flat_map { |place, text| parse(text, place) }
-        pairs.map { |pair| judge(pair, pairs.select { |other| other.key == pair.key && !other.malformed }) }
+        with_corrections(pairs.map { |pair| judge(pair, pairs.select { |other| other.key == pair.key && !other.malformed }) })
       end
 
       private
@@ -92,6 +92,25 @@ module AllocStats
         end
         pairs << Pair.new(key: scanner.rest[/\A\w*/], text: scanner.rest, place: place, malformed: true) unless scanner.eos?
         pairs
+      end
+
+      # All of the variable; what stands in a file or a program is not mended by a line.
+      def correction(setting)
+        return unless setting.source == VARIABLE
+        @correction ||= [VARIABLE, Correction.new(bare(places[VARIABLE]), keys: keys.select { |key| read?(key) }, kinds: method(:kind)).text]
+      end
+
+      # Whether the running version has it.
+      def read?(key)
+        self.class.reads?(key) && (UNSHOWN.include?(key) || !Mallctl.read("opt.#{option_of(key)}").nil?)
+      rescue Unsupported
+        false
+      end
+
+      def kind(key)
+        return if UNSHOWN.include?(key)
+        start = Mallctl.read("opt.#{option_of(key)}")
+        (start == false) ? true : words(key) || start
       end
 
       # A process with more rights than its user's does not listen to the environment.

@@ -24,10 +24,10 @@ module AllocStats
       def allocator = :mimalloc
 
       def settings
-        asked.map { |source, text|
+        with_corrections(asked.map { |source, text|
           name = source.sub(PREFIX, "").downcase
           running? ? judge(name, source, text) : no_effect(name, source, text)
-        }
+        })
       end
 
       private
@@ -51,6 +51,23 @@ module AllocStats
         return setting(name, source, text, :in_force, nil, in_force: now) if now == value
         state, reason = difference(option, source, value, now, former)
         setting(name, source, text, state, reason, in_force: now)
+      end
+
+      def correction(setting)
+        option = meant(setting.name) or return
+        value = number(bare(setting.asked).sub(/(?<=\d)\s*m?s\z/i, ""), option) or return
+        value = value.clamp(option.range) if option.range
+        Options::OfVersion.new(option).line(value)
+      end
+
+      # The option of the running version that a name stands for.
+      def meant(name)
+        MiOption.fetch(name)
+      rescue Unsupported
+        nil
+      rescue UnknownName
+        nearest = UnknownName.nearest(name, options.keys)
+        options[nearest] if nearest
       end
 
       def given?(option)

@@ -22,7 +22,7 @@ module AllocStats
       def allocator = :tcmalloc
 
       def settings
-        @variables.select { |name, _| name.start_with?(PREFIX) }.map { |variable, text| running? ? judge(variable, text) : no_effect(short(variable), variable, text) }
+        with_corrections(@variables.select { |name, _| name.start_with?(PREFIX) }.map { |variable, text| running? ? judge(variable, text) : no_effect(short(variable), variable, text) })
       end
 
       private
@@ -37,6 +37,16 @@ module AllocStats
         compare(variable, property, text, value, now)
       rescue Unsupported => error
         setting(short(variable), variable, text, :unreadable, error.message)
+      end
+
+      # Of those whose value a property shows.
+      def correction(setting)
+        variable = [setting.source, UnknownName.nearest(setting.source, SHOWN.keys)].find { |name| SHOWN.key?(name) && read_by_library?(name) } or return
+        property, kind = SHOWN[variable]
+        text = bare(setting.asked)
+        value = value_of(kind, text) or return
+        range = range_of(property)
+        [variable, (range.nil? || range.cover?(value)) ? text : value.clamp(range.begin, range.end).to_s]
       end
 
       def stranger(variable, text)
@@ -57,9 +67,13 @@ module AllocStats
 
       def compare(variable, property, text, value, now)
         return setting(short(variable), variable, text, :in_force, nil, in_force: now) if now == value
-        range = (property == :release_rate) ? Property::RELEASE_RATES : Property.fetch(property).range
+        range = range_of(property)
         return setting(short(variable), variable, text, :adjusted, "tcmalloc has #{now} instead, for it takes #{range.begin} to #{range.end}", in_force: now) unless range.cover?(value)
         setting(short(variable), variable, text, :changed, "it was set to #{now} later", in_force: now)
+      end
+
+      def range_of(property)
+        (property == :release_rate) ? Property::RELEASE_RATES : Property.fetch(property).range
       end
 
       def value_of(kind, text)

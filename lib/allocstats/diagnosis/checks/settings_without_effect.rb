@@ -26,9 +26,21 @@ module AllocStats
           setting[:state] == :no_effect && asked_for.include?(setting[:allocator])
         end
 
+        # What may be told as a line to be pasted: an endpoint can have answered anything.
+        LINE = %r{\A[A-Za-z_]\w*=[\w.,:=+/@-]*\z}
+
         def remedy(wrong)
           useless = wrong.select { |setting| setting[:state] == :no_effect }.map { |setting| setting[:source] }.uniq
-          useless.any? ? "unset #{useless.join(" ")}" : "AllocStats.settings   # shows each with its reason; docs/tuning.md has the names and values"
+          return "unset #{useless.join(" ")}" if useless.any?
+          return corrected(wrong) if wrong.all? { |setting| LINE.match?(setting[:corrected].to_s) }
+          "AllocStats.settings   # shows each with its reason; docs/tuning.md has the names and values"
+        end
+
+        # A variable of another name goes.
+        def corrected(wrong)
+          lines = wrong.map { |setting| setting[:corrected] }.uniq
+          misnamed = wrong.map { |setting| setting[:source] }.uniq - lines.map { |line| line[/\A\w+/] }
+          misnamed.empty? ? lines.join(" ") : "unset #{misnamed.join(" ")}; export #{lines.join(" ")}"
         end
       end
     end
