@@ -12,7 +12,7 @@ module AllocStats
     # @param config [Sidekiq::Config] what configure_server hands over
     def self.install(config)
       config.server_middleware { |chain| chain.add(ServerMiddleware) }
-      config.on(:startup) { AllocStats.start }
+      config.on(:startup) { AllocStats.start unless AllocStats.configuration.agent == false }
       config.on(:shutdown) { AllocStats.stop }
     end
 

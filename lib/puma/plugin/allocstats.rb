@@ -7,7 +7,7 @@ require "puma/plugin"
 # each of them, or in the one process of a Puma without workers.
 Puma::Plugin.create do
   def start(launcher)
-    return unless AllocStats.supported?
+    return if !AllocStats.supported? || AllocStats.configuration.agent == false
     workers = launcher.config.options[:workers]
     (workers == :auto || workers.to_i > 0) ? AllocStats::Agent.prepare : AllocStats.start
   end
