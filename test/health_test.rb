@@ -21,7 +21,7 @@ class HealthTest < Minitest::Test
   # points:: of its history: [seconds ago, rss, kept] in MiB
   def worker(index: 0, rss: 100, pss: nil, kept: nil, points: [], silent: 0, alive: true)
     figures = {**AllocStats::Worker.nothing, rss: rss && rss * MIB, pss: pss && pss * MIB, kept: kept && kept * MIB}
-    row = {slot: index, index: index, pid: 1000 + index, role: "worker", alive: alive, interval: 10, reported_at: Time.now.to_f - silent, figures: figures}
+    row = {slot: index, index: index, pid: 1000 + index, title: "worker", alive: alive, interval: 10, reported_at: Time.now.to_f - silent, figures: figures}
     now = Time.now.to_f
     history = AllocStats::History.new(points.map { |ago, r, k| [now - ago, r * MIB, nil, k && k * MIB] }, interval: 10)
     AllocStats::Worker.new(row, own: index.zero?).dup.tap { |made| made.define_singleton_method(:history) { history } }
@@ -290,7 +290,7 @@ class HealthTest < Minitest::Test
   end
 
   def test_a_worker_without_a_report
-    unheard = AllocStats::Worker.new({slot: 1, index: 1, pid: 1001, role: "worker", alive: true})
+    unheard = AllocStats::Worker.new({slot: 1, index: 1, pid: 1001, title: "worker", alive: true})
 
     assert_match(/\AOf 2, 1 \(pid 1001, without a report\) no longer report;/, found("workers:reporting", worker, unheard).output)
     assert_equal :pass, health(worker, unheard).status

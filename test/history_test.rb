@@ -43,7 +43,7 @@ class HistoryTest < Minitest::Test
     assert_equal [[0, nil, 7], [1, nil, 7], [2, nil, 7]], history.to_h[:points].map { |point| point.drop(1) }
   end
 
-  def test_without_a_sampler_there_is_none
+  def test_without_an_agent_there_is_none
     refute AllocStats.started?
     history = AllocStats.history
     assert_empty history
@@ -60,7 +60,7 @@ class HistoryTest < Minitest::Test
 
   def test_a_day_of_ticks
     # 9,000 samples are more than a day's minutes could be in this time: the fine ring is full, the coarse one has few.
-    points = ChildProcess.ruby("AllocStats.start; 9_000.times { AllocStats::SharedPage.tick }; AllocStats.history.to_h[:points]").value
+    points = ChildProcess.ruby("AllocStats.start; 9_000.times { AllocStats::SharedMemory.tick }; AllocStats.history.to_h[:points]").value
     assert_operator points.size, :>=, 360
     assert_operator points.size, :<=, 360 + 5
     assert_equal points.map(&:first).sort, points.map(&:first)
@@ -73,8 +73,8 @@ class HistoryTest < Minitest::Test
       AllocStats.start(interval: 3600)
       sleep 0.02 until AllocStats.workers.own.figures[:pss]
       $text = Array.new(50_000) { "x" * 900 }
-      AllocStats::SharedPage.tick_slowly
-      AllocStats::SharedPage.tick
+      AllocStats::SharedMemory.tick_slowly
+      AllocStats::SharedMemory.tick
       [AllocStats.history.points.last.to_h, AllocStats.ledger.to_h[:layers], AllocStats.sample.to_h]
     RUBY
     assert_equal AllocStats::History::Point.members, point.keys

@@ -10,7 +10,7 @@ class LimitsTest < Minitest::Test
   # In an application everything has been called before; what a person calls then must not need what was never loaded.
   CALLS = <<~RUBY
     CALLS = {
-      find: -> { AllocStats::SharedPage.find(Process.ppid) },
+      find: -> { AllocStats::SharedMemory.find(Process.ppid) },
       start: -> { AllocStats.start(interval: 0.05) },
       allocator: -> { AllocStats.allocator },
       report: -> { AllocStats.report.to_s },
@@ -39,7 +39,7 @@ class LimitsTest < Minitest::Test
       end
     end
     def warm_up
-      AllocStats::Sampler::Errand
+      AllocStats::Agent::Message
       AllocStats::Workers::Request
       AllocStats::Workers::Ledger
       failed = call_all
@@ -118,7 +118,7 @@ class LimitsTest < Minitest::Test
       require "fiddle"
       #{refusing([SYSCALLS[:memfd_create], Errno::EPERM::Errno, -1, 0], [SYSCALLS[:flock], Errno::ENOSYS::Errno, -1, 0])}
       AllocStats.start
-      [AllocStats::SharedPage.present?, AllocStats::SharedPage.open_to_siblings?, (File.open("/proc/self/status").flock(File::LOCK_EX) rescue $!.class.name), AllocStats.workers.size]
+      [AllocStats::SharedMemory.present?, AllocStats::SharedMemory.open_to_siblings?, (File.open("/proc/self/status").flock(File::LOCK_EX) rescue $!.class.name), AllocStats.workers.size]
     RUBY
     assert_equal [true, false, "Errno::ENOSYS", 1], value
   end

@@ -245,7 +245,7 @@ class MetricsTest < Minitest::Test
       end
       metrics = calls.call { AllocStats.metrics }
       AllocStats.stop
-      {metrics: metrics | calls.call { AllocStats.metrics }, expensive: calls.call { AllocStats.memory && AllocStats.ledger && AllocStats.census && AllocStats::SharedPage.slow_figures }}
+      {metrics: metrics | calls.call { AllocStats.metrics }, expensive: calls.call { AllocStats.memory && AllocStats.ledger && AllocStats.census && AllocStats::SharedMemory.slow_figures }}
     RUBY
     expensive = %w[scan live_bytes stats_dump slow_figures]
 

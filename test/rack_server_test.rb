@@ -141,7 +141,7 @@ class RackServerTest < Minitest::Test
   def test_a_worker_that_stops_reporting_is_told_of
     rackup = <<~RUBY
       require "allocstats"
-      AllocStats::Sampler.prepare(interval: 0.1)
+      AllocStats::Agent.prepare(interval: 0.1)
       run AllocStats::Rack::Endpoint.new(environment: "test", cache_seconds: 0, health: {workers: {warn: {seconds: 0}, fail: {count: 2, seconds: 0}}})
     RUBY
     PumaServer.run(rackup: rackup, workers: 2, threads: 2) do |server|

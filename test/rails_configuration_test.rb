@@ -6,12 +6,12 @@ require "allocstats/rails"
 # What an application may say of allocstats. That Rails tells what does not fit at boot, the tests of real applications
 # show.
 class RailsConfigurationTest < Minitest::Test
-  Configuration = AllocStats::Rails::Configuration
+  Configuration = AllocStats::Configuration
 
   INITIALIZER = File.read(File.join(ChildProcess::LIB, "generators/allocstats/install/templates/allocstats.rb"))
 
   def setup
-    @options = Configuration.new
+    @options = Configuration.new.source("config.allocstats")
   end
 
   def refusal(error, &block)
@@ -19,7 +19,7 @@ class RailsConfigurationTest < Minitest::Test
   end
 
   def test_is_as_it_is_when_nobody_says_anything
-    assert_equal ["/allocator", 10, true, nil, nil], [@options.path, @options.interval, @options.log, @options.sampler, @options.server_timing]
+    assert_equal ["/allocator", 10, true, nil, nil], [@options.path, @options.interval, @options.log, @options.agent, @options.server_timing]
     assert_equal({environment: "production"}, @options.endpoint_options("production"))
   end
 
@@ -51,7 +51,7 @@ class RailsConfigurationTest < Minitest::Test
     {
       path: ["allocator", "/", "", "/a b", "/a/", "//a", "/a?b", "/a#b", "/(a)", "/:a", "/*a", "/größe", "/a\n", "/a\n/b", nil, true, 1, [], Object.new],
       interval: [0, -1, 0.04, 3601, Float::NAN, Float::INFINITY, "10", "often", nil, true, [10]],
-      sampler: ["yes", 1, :on],
+      agent: ["yes", 1, :on],
       log: [nil, "no", 0],
       metrics: [nil, "no", 0],
       server_timing: ["on", 1]
@@ -66,7 +66,7 @@ class RailsConfigurationTest < Minitest::Test
   end
 
   def test_values_that_fit
-    {path: ["/a", "/internal/allocator", "/a.b/~c_d-1", false], interval: [0.05, 1, 3600, 0.5r], sampler: [true, false, nil],
+    {path: ["/a", "/internal/allocator", "/a.b/~c_d-1", false], interval: [0.05, 1, 3600, 0.5r], agent: [true, false, nil],
      log: [true, false], metrics: [true, false], server_timing: [true, false, nil]}.each do |name, values|
       values.each do |value|
         @options.public_send(:"#{name}=", value)
@@ -96,7 +96,7 @@ class RailsConfigurationTest < Minitest::Test
     assert_same @options, config.allocstats
     assert_equal Configuration::OPTIONS.length, lines.length
     defaults = Configuration.new
-    [:path, :interval, :log, :metrics, :sampler, :server_timing].each do |name|
+    [:path, :interval, :log, :metrics, :agent, :server_timing].each do |name|
       defaults.public_send(name).nil? ? assert_nil(@options.public_send(name)) : assert_equal(defaults.public_send(name), @options.public_send(name))
     end
     assert_kind_of AllocStats::Rack::Endpoint, AllocStats::Rack::Endpoint.new(**@options.endpoint_options("production").merge(change_token: "x" * 16, token: "y" * 16))

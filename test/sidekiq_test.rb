@@ -13,8 +13,8 @@ class SidekiqTest < Minitest::Test
     Sidekiq.configure_server do |config|
       AllocStats::Sidekiq.install(config)
       config.logger.formatter = Sidekiq::Logger::Formatters::JSON.new
-      config.on(:startup) { puts "sampler #{AllocStats.started?}" }
-      at_exit { puts "sampler #{AllocStats.started?}" }
+      config.on(:startup) { puts "agent #{AllocStats.started?}" }
+      at_exit { puts "agent #{AllocStats.started?}" }
     end
 
     # Counts safe points without changing them.
@@ -67,7 +67,7 @@ class SidekiqTest < Minitest::Test
   def assert_hooks(result)
     assert_equal ["done", "fail", "done"], ended(result, "Work").map { |line| line[:msg] }, result.stdout
     assert_match(/^safe points 3,/, result.stdout, "one after each job, also after the one that failed")
-    assert_equal ["sampler true", "sampler false"], result.stdout.lines(chomp: true).grep(/\Asampler/)
+    assert_equal ["agent true", "agent false"], result.stdout.lines(chomp: true).grep(/\Aagent/)
   end
 
   def test_jobs_under_an_allocator_that_counts_by_thread

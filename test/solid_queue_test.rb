@@ -69,7 +69,7 @@ class SolidQueueTest < Minitest::Test
       jobs = value[:events].slice_before("job").drop_while { |each| each.first != "job" }
       assert_equal 3, jobs.size
       jobs.each { |each| assert_includes each.drop(1), "safe_point", "also after the one that failed" }
-      assert value[:started], "the sampler runs with the worker"
+      assert value[:started], "the agent runs with the worker"
       assert value[:stopped], "and ends with it"
     end
   end

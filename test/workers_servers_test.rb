@@ -24,10 +24,10 @@ class WorkersServersTest < Minitest::Test
         assert_equal [0, 1, 2], workers.map { |worker| worker[:index] }
         assert_equal below(server.pid).sort, workers.map { |worker| worker[:pid] }.sort
         assert_equal 1, workers.count { |worker| worker[:self] }
-        assert_equal [["glibc", "sole", "worker"]], workers.map { |worker| worker.values_at(:allocator, :verdict, :role) }.uniq
+        assert_equal [["glibc", "sole", "worker"]], workers.map { |worker| worker.values_at(:allocator, :verdict, :title) }.uniq
         assert_resident workers
         assert_answers_of_all workers, ask(server, "/purge")[:answers]
-        refute_match(/allocstats|thread/i, server.log.lines.grep_v(/threads: /).join, "Puma warns of threads, or the sampler of itself")
+        refute_match(/allocstats|thread/i, server.log.lines.grep_v(/threads: /).join, "Puma warns of threads, or the agent of itself")
       end
     end
   end
@@ -41,8 +41,8 @@ class WorkersServersTest < Minitest::Test
     end
   end
 
-  # The master belongs to what they take together, whether it runs a sampler or not; with what each one's figures are of.
-  {"with_a_sampler" => ["AllocStats.start(interval: 0.2)", ""], "without_one" => ["", "plugin :allocstats"]}.each do |name, (start, config)|
+  # The master belongs to what they take together, whether it runs an agent or not; with what each one's figures are of.
+  {"with_an_agent" => ["AllocStats.start(interval: 0.2)", ""], "without_one" => ["", "plugin :allocstats"]}.each do |name, (start, config)|
     define_method("test_the_family_of_a_master_#{name}") do
       load = "KEPT = Array.new(40) { 'x' * 1_000_000 }\n"
       PumaServer.run(rackup: load + WorkersApp.rackup(start), workers: 2, threads: 1, config: config) do |server|
@@ -104,7 +104,7 @@ class WorkersServersTest < Minitest::Test
   def test_a_child_of_a_worker_is_left_alone
     PumaServer.run(rackup: WorkersApp.rackup, workers: 2, threads: 2) do |server|
       workers(server, 2)
-      assert_equal "truefalse", ask(server, "/child"), "its sampler waits to be called something else, and has no slot"
+      assert_equal "truefalse", ask(server, "/child"), "its agent waits to be called something else, and has no slot"
       assert_equal 2, ask(server)[:workers].size
     end
   end

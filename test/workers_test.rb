@@ -29,7 +29,7 @@ class WorkersTest < Minitest::Test
     ChildProcess.ruby(HELP + code, **options).value
   end
 
-  def test_without_a_sampler_there_is_this_process_alone
+  def test_without_an_agent_there_is_this_process_alone
     workers = AllocStats.workers
     refute workers.shared?
     worker = workers.first
@@ -97,7 +97,7 @@ class WorkersTest < Minitest::Test
     assert_equal 4, answers.size
     assert_equal 4, answers.map { |answer| answer[:pid] }.uniq.size
     assert_equal 3, answers.count { |answer| answer[:outcome] == "released" }, answers.inspect
-    assert_operator seconds, :<, 25, "the samplers' interval is an hour: they were woken"
+    assert_operator seconds, :<, 25, "the agents' interval is an hour: they were woken"
     assert_equal 1, counters[:count]
   end
 
@@ -127,7 +127,7 @@ class WorkersTest < Minitest::Test
     assert_equal 1, answers.count { |_, outcome| outcome == "no_answer" }
   end
 
-  # What holds Ruby's lock in C code, as some extension might: its sampler cannot run.
+  # What holds Ruby's lock in C code, as some extension might: its agent cannot run.
   HOLD = %(require "fiddle"; HOLD = Fiddle::Function.new(Fiddle.dlopen(nil)["sleep"], [Fiddle::TYPE_INT], Fiddle::TYPE_INT, need_gvl: true)\n)
 
   def test_one_that_is_killed_meanwhile_is_not_waited_for
@@ -164,7 +164,7 @@ class WorkersTest < Minitest::Test
     assert_equal [false, true], [complete, after]
   end
 
-  def test_one_whose_sampler_cannot_run_is_waited_for_a_moment_only
+  def test_one_whose_agent_cannot_run_is_waited_for_a_moment_only
     seconds, reasons = child(<<~RUBY)
       #{HOLD}
       family(1, in_each: -> { Thread.new { HOLD.call(60) } }) do |pids|
@@ -180,26 +180,26 @@ class WorkersTest < Minitest::Test
 
   def test_one_that_has_begun_is_told_from_one_that_has_not
     reasons = child(<<~RUBY)
-      family(1, in_each: -> { AllocStats.define_singleton_method(:purge) { |**| sleep } }) do |pids|
+      family(1, in_each: -> { AllocStats::Purge.define_singleton_method(:run) { |**| sleep } }) do |pids|
         AllocStats.workers.purge(timeout: 1).answers.map { |answer| answer[:reason] }
       end
     RUBY
     assert_includes reasons, "it has begun, and was not done in time"
   end
 
-  def test_one_whose_sampler_was_stopped_is_not_waited_for
+  def test_one_whose_agent_was_stopped_is_not_waited_for
     seconds, reasons = child(<<~RUBY)
       family(1, in_each: -> { trap(:USR1) { Thread.new { AllocStats.stop } } }) do |pids|
         workers = AllocStats.workers
         Process.kill(:USR1, pids[0])
-        sleep 0.01 until AllocStats::SharedPage.rows.size == 1
+        sleep 0.01 until AllocStats::SharedMemory.rows.size == 1
         begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
         reasons = workers.purge(timeout: 50).answers.map { |answer| answer[:reason] }
         [Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun, reasons]
       end
     RUBY
     assert_operator seconds, :<, 10
-    assert_includes reasons, "its sampler has ended"
+    assert_includes reasons, "its agent has ended"
   end
 
   def test_one_alone_is_asked
@@ -231,7 +231,7 @@ class WorkersTest < Minitest::Test
 
   def test_a_purge_that_nobody_waits_for
     pending, settled, complete, again, reason = child(<<~RUBY)
-      family(2, in_each: -> { AllocStats.singleton_class.prepend(Module.new { def purge(**) = (sleep 0.5; super) }) }) do |pids|
+      family(2, in_each: -> { purge = AllocStats::Purge.method(:run); AllocStats::Purge.define_singleton_method(:run) { |**options| sleep 0.5; purge.call(**options) } }) do |pids|
         begun = AllocStats.workers.begin_purge(timeout: 20)
         first = begun.poll
         other = AllocStats.workers.purge(timeout: 0).answers.map { |answer| answer[:reason] }
@@ -320,9 +320,9 @@ class WorkersTest < Minitest::Test
         Process.wait(pids[0])
         dead = AllocStats.workers.find { |worker| worker.pid == pids[0] }
         seen = [dead.alive?, dead.stale?]
-        before = AllocStats::SharedPage.rows.size
+        before = AllocStats::SharedMemory.rows.size
         others = Array.new(130) { fork { AllocStats.start; sleep } }
-        sleep 0.05 until AllocStats::SharedPage.rows.count { |row| row[:alive] } == 128
+        sleep 0.05 until AllocStats::SharedMemory.rows.count { |row| row[:alive] } == 128
         after = AllocStats.workers.none? { |worker| worker.pid == pids[0] }
         others.each { |pid| Process.kill(:KILL, pid) }
         [*seen, before, after]
@@ -334,10 +334,10 @@ class WorkersTest < Minitest::Test
   def test_one_that_only_begins_is_none_that_is_silent
     rows, listed, silent = child(<<~RUBY)
       family(1) do |pids|
-        pids << fork { AllocStats::SharedPage.take_seat(nil); sleep } # as AllocStats.start does before it has reported
-        sleep 0.01 until AllocStats::SharedPage.rows.size == 3
+        pids << fork { AllocStats::SharedMemory.take_slot(nil); sleep } # as AllocStats.start does before it has reported
+        sleep 0.01 until AllocStats::SharedMemory.rows.size == 3
         workers = AllocStats.workers
-        [AllocStats::SharedPage.rows.size, workers.size, workers.count(&:stale?)]
+        [AllocStats::SharedMemory.rows.size, workers.size, workers.count(&:stale?)]
       end
     RUBY
     assert_equal [3, 2, 0], [rows, listed, silent]
@@ -345,8 +345,8 @@ class WorkersTest < Minitest::Test
 
   def test_one_that_only_begins_knows_itself
     allocator, rss = child(<<~RUBY)
-      AllocStats::SharedPage.make
-      AllocStats::SharedPage.take_seat(nil)
+      AllocStats::SharedMemory.make
+      AllocStats::SharedMemory.take_slot(nil)
       own = AllocStats.workers.own
       [own.allocator, own.figures[:rss]]
     RUBY

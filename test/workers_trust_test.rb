@@ -52,7 +52,7 @@ class WorkersTrustTest < Minitest::Test
     as_root
     theirs, ours, again = child(<<~RUBY)
       master = $$
-      find = -> { AllocStats::SharedPage.find(master) }
+      find = -> { AllocStats::SharedMemory.find(master) }
       children(-> { become_nobody; find.call }, find, find) { |pids| pids.map { |pid| page_of(pid) } }
     RUBY
     refute_nil theirs
@@ -66,7 +66,7 @@ class WorkersTrustTest < Minitest::Test
     as_root
     theirs, ours = child(<<~RUBY)
       master = $$
-      children(-> { AllocStats::SharedPage.find(master); become_nobody }, -> { AllocStats::SharedPage.find(master) }) { |pids| pids.map { |pid| page_of(pid) } }
+      children(-> { AllocStats::SharedMemory.find(master); become_nobody }, -> { AllocStats::SharedMemory.find(master) }) { |pids| pids.map { |pid| page_of(pid) } }
     RUBY
     refute_nil theirs
     refute_nil ours
@@ -79,17 +79,17 @@ class WorkersTrustTest < Minitest::Test
       master = $$
       find = lambda do
         begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-        AllocStats::SharedPage.find(master)
+        AllocStats::SharedMemory.find(master)
         $seconds = Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun
-        AllocStats::SharedPage.take_seat(nil)
-        AllocStats::SharedPage.describe(1.0, "x", nil, $seconds.to_s)
-        AllocStats::SharedPage.tick
+        AllocStats::SharedMemory.take_slot(nil)
+        AllocStats::SharedMemory.describe(1.0, "x", nil, $seconds.to_s)
+        AllocStats::SharedMemory.tick
       end
       lock = -> { become_nobody; $folder = File.open("/proc/\#{master}"); $folder.flock(File::LOCK_EX) }
       rows = nil
       children(lock, find, find) do |pids|
         reader, writer = IO.pipe
-        asker = fork { find.call; writer.write(Marshal.dump(AllocStats::SharedPage.rows)) }
+        asker = fork { find.call; writer.write(Marshal.dump(AllocStats::SharedMemory.rows)) }
         writer.close
         rows = Marshal.load(reader.read)
         Process.wait(asker)
@@ -100,12 +100,12 @@ class WorkersTrustTest < Minitest::Test
     assert_equal 3, shared
   end
 
-  # What `text` asks for, written into the page as a worker would; the sampler's answer, and whether it goes on.
+  # What `text` asks for, written into the page as a worker would; the agent's answer, and whether it goes on.
   def answer_to(kind, text)
     child(<<~RUBY)
       AllocStats.start(interval: 0.05)
-      pid = fork { AllocStats::SharedPage.request(#{kind}, #{text.dump}, nil, 5) { sleep 0.3 }; exit! }
-      sleep 0.01 until (answer = AllocStats::SharedPage.own_row[:answer])[:request] == 1 || !AllocStats.started?
+      pid = fork { AllocStats::SharedMemory.send_message(#{kind}, #{text.dump}, nil, 5) { sleep 0.3 }; exit! }
+      sleep 0.01 until (answer = AllocStats::SharedMemory.own_row[:answer])[:request] == 1 || !AllocStats.started?
       Process.wait(pid)
       samples = AllocStats.history.size
       deadline = Time.now + 10
@@ -120,17 +120,17 @@ class WorkersTrustTest < Minitest::Test
       outcome, reason, started = answer_to(kind, text)
       assert_includes %w[failed refused], outcome, text
       refute_empty reason.to_s, text
-      assert started, "the sampler goes on after #{text}"
+      assert started, "the agent goes on after #{text}"
     end
   end
 
   def test_what_no_worker_can_have_said_is_not_said
     row = child(<<~RUBY)
       AllocStats.start(interval: 3600)
-      sleep 0.01 until AllocStats::SharedPage.own_row[:figures][:pss]
-      AllocStats::SharedPage.answer(1, "released", nil, 5, Float::NAN)
-      AllocStats::SharedPage.describe(4e6, "glibc", nil, "sole")
-      AllocStats::SharedPage.own_row.slice(:interval, :answer)
+      sleep 0.01 until AllocStats::SharedMemory.own_row[:figures][:pss]
+      AllocStats::SharedMemory.answer(1, "released", nil, 5, Float::NAN)
+      AllocStats::SharedMemory.describe(4e6, "glibc", nil, "sole")
+      AllocStats::SharedMemory.own_row.slice(:interval, :answer)
     RUBY
     assert_nil row[:interval]
     assert_nil row[:answer][:seconds]
@@ -140,7 +140,7 @@ class WorkersTrustTest < Minitest::Test
     before, after = child(<<~RUBY)
       AllocStats.start
       held = -> { AllocStats.private_heap.held[:readings] }
-      try = -> { begin; AllocStats::SharedPage.history("x", nil); rescue TypeError; nil; end }
+      try = -> { begin; AllocStats::SharedMemory.history("x", nil); rescue TypeError; nil; end }
       try.call
       before = held.call
       50.times { try.call }
@@ -178,14 +178,14 @@ class WorkersTrustTest < Minitest::Test
       2.times { fork { AllocStats.start; sleep } }
       sleep 0.01 until AllocStats.workers.size == 3
       noise = fork { AllocStats.stop; make_noise(#{seed}) }
-      endpoint = AllocStats::Rack::Endpoint.new(environment: "development", cache_seconds: 0)
-      env = {"REQUEST_METHOD" => "GET", "REMOTE_ADDR" => "127.0.0.1", "HTTP_HOST" => "localhost", "SCRIPT_NAME" => "", "rack.input" => nil}
+      endpoint = AllocStats::Rack::Endpoint.new(environment: "production", token: "x" * 16, cache_seconds: 0)
+      env = {"REQUEST_METHOD" => "GET", "REMOTE_ADDR" => "127.0.0.1", "HTTP_HOST" => "localhost", "HTTP_AUTHORIZATION" => "Bearer xxxxxxxxxxxxxxxx", "SCRIPT_NAME" => "", "rack.input" => nil}
       longest = 0
       rounds = 0
       deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + Float(ENV.fetch("SECONDS", 6))
       while (begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)) < deadline
-        AllocStats::SharedPage.rows.each { |row| AllocStats::SharedPage.history(row[:slot], row[:identity]) }
-        AllocStats::SharedPage.pending
+        AllocStats::SharedMemory.rows.each { |row| AllocStats::SharedMemory.history(row[:slot], row[:identity]) }
+        AllocStats::SharedMemory.pending
         JSON.generate(AllocStats.workers.to_h)
         JSON.generate(AllocStats.history.to_h)
         AllocStats::Formats::Prometheus.generate(AllocStats.metrics)
@@ -199,7 +199,7 @@ class WorkersTrustTest < Minitest::Test
       [rounds, longest, AllocStats.started?]
     RUBY
     assert_operator result.value[0], :>, 3
-    assert result.value[2], "the sampler goes on; seed #{seed}: #{result.stderr}"
+    assert result.value[2], "the agent goes on; seed #{seed}: #{result.stderr}"
     assert_empty result.stderr, "seed #{seed}"
   end
 end

@@ -7,8 +7,8 @@
  *   kernel/process_memory.h      what the kernel says of the process; kernel/cgroup.h of its limits
  *   allocators/jemalloc/         what it alone can be told: each allocator's native API is in its own folder
  *   purge.h                      how memory is given back, and where a thread does it for itself
- *   workers/shared_page.h        what the processes of a server show each other, each with its history
- *   workers/seat.h               a process's own slot in that page; page_request.h is what one of them asks of all
+ *   agent/shared_memory.h        what the processes of a server show each other, each with its history
+ *   agent/slot.h                 its own slot there; message.h is what one asks of others, wakeup.h what they wait on
  *   private_heap.h               where all this keeps its own memory
  *   ruby/                        what Ruby sees of it: the only files, with each allocator's ruby.c, that know a VALUE
  */

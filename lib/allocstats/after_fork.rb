@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module AllocStats
-  # Brings back in every forked child what the fork took away: the sampler's thread where it is wanted, and jemalloc's
+  # Brings back in every forked child what the fork took away: the agent's thread where it is wanted, and jemalloc's
   # background threads, which do not survive a fork although opt.background_thread goes on saying true. The extension notes
   # before each fork whether they ran, so whoever runs without them forks as before.
   #

@@ -46,6 +46,6 @@ module AllocStats
   # What was asked for can crash the process, and `unsafe: true` was not given.
   class Refused < Error; end
 
-  # What was asked for is the sampler's to do, and it does not run in this process.
+  # What was asked for is the agent's to do, and it does not run in this process.
   class NotStarted < Error; end
 end

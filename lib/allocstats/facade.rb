@@ -22,9 +22,11 @@ end
 # the running allocator cannot do raises AllocStats::Unsupported with a sentence that says which allocators can; and so
 # does what cannot be done in another Ractor than the main one (AllocStats::Ractors).
 module AllocStats
+  autoload :Agent, "allocstats/agent"
   autoload :Census, "allocstats/census"
   autoload :Clock, "allocstats/clock"
   autoload :Command, "allocstats/command"
+  autoload :Configuration, "allocstats/configuration"
   autoload :Diagnosis, "allocstats/diagnosis"
   autoload :ElfFile, "allocstats/elf_file"
   autoload :Figure, "allocstats/figure"
@@ -42,7 +44,6 @@ module AllocStats
   autoload :ProcessFolder, "allocstats/process_folder"
   autoload :Rack, "allocstats/rack"
   autoload :Report, "allocstats/report"
-  autoload :Sampler, "allocstats/sampler"
   autoload :Settings, "allocstats/settings"
   autoload :SharedReading, "allocstats/shared_reading"
   autoload :Sidekiq, "allocstats/sidekiq"
@@ -203,34 +204,54 @@ module AllocStats
       Purge.totals
     end
 
-    # Starts the sampler: a thread that takes a sample every `interval` seconds, keeps the history of the last day, and lets
+    # Says what is to be different, for every framework of this process; Configuration has the options. In a block, which is
+    # given what sets them; where it raises, nothing was changed.
+    #
+    #   AllocStats.configure { |config| config.interval = 5 }
+    # @yieldparam config [Configuration::Source]
+    # @return [Configuration]
+    # @raise [UnknownName, InvalidValue]
+    def configure
+      raise InvalidValue, "configure takes a block" unless block_given?
+      where = caller_locations(1, 1)&.first&.path
+      configuration.as_a_whole { yield configuration.source("AllocStats.configure#{" in #{File.basename(where)}" if where}") }
+      configuration
+    end
+
+    # What holds: what was configured, and else the defaults.
+    # @return [Configuration]
+    def configuration
+      @configuration ||= Configuration.new
+    end
+
+    # Starts the agent: a thread that takes a sample every `interval` seconds, keeps the history of the last day, and lets
     # the workers of a server see each other. Where it runs already, only the interval may change. Children that are forked from now on
-    # have a sampler of their own, but for those that a server's worker forks. Main Ractor only.
-    # @param interval [Numeric, nil] seconds, from 0.05 to 3600; nil for what it was before, at first 10
+    # have an agent of their own, but for those that a server's worker forks. Main Ractor only.
+    # @param interval [Numeric, nil] seconds, from 0.05 to 3600; nil for what it was before, at first what is configured
     # @return [Boolean] whether it runs; false where there can be no more threads, which is told on stderr
     # @raise [InvalidValue]
     def start(interval: nil)
-      Sampler.start(interval: interval)
+      Agent.start(interval: interval)
     end
 
     # Ends it, and forgets its history.
     # @return [Boolean] whether it ran
     def stop
-      Sampler.stop
+      Agent.stop
     end
 
-    # Whether the sampler runs in this process.
+    # Whether the agent runs in this process.
     def started?
-      Sampler.started?
+      Agent.started?
     end
 
-    # What this process was like over the last day, as the sampler has seen it; empty where it does not run.
+    # What this process was like over the last day, as the agent has seen it; empty where it does not run.
     # @return [History]
     def history
       History.read
     end
 
-    # All workers of the server that this process belongs to: what each one's sampler has reported last, and this process
+    # All workers of the server that this process belongs to: what each one's agent has reported last, and this process
     # as it is now. Some ten microseconds a worker.
     # @return [Workers]
     def workers

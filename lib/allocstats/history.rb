@@ -7,7 +7,7 @@ module AllocStats
   #   AllocStats.history.points(seconds: 600).last.rss   # => 68_722_688
   #   AllocStats.history.growth(seconds: 3600)           # => 1_250_000.0 bytes an hour
   #
-  # A history is read once and does not change; AllocStats.history reads it anew. It is empty where the sampler does not
+  # A history is read once and does not change; AllocStats.history reads it anew. It is empty where the agent does not
   # run.
   class History
     # `time` (Time) of the sample; `rss`, `live`, `kept`, `ruby_heap`, `ruby_heap_live` and `files` as in Sample. `malloc`
@@ -24,10 +24,10 @@ module AllocStats
 
     # Of this process.
     def self.read
-      new(SharedPage.history(nil, nil), interval: SharedPage.own_row&.fetch(:interval))
+      new(SharedMemory.history(nil, nil), interval: SharedMemory.own_row&.fetch(:interval))
     end
 
-    # Seconds between two samples; nil where the sampler does not run.
+    # Seconds between two samples; nil where the agent does not run.
     attr_reader :interval
 
     # @param rows [Array<Array>] [seconds since 1970, and then what a Point has], oldest first

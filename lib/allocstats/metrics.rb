@@ -12,7 +12,7 @@ module AllocStats
   #
   # It costs a millisecond or two: it reads the workers' slots, the control group's files and the verdict on the
   # allocator, and judges health by them. It never walks a heap and never reads /proc/self/smaps; proportional and unique
-  # memory are what the sampler last read at its own pace.
+  # memory are what the agent last read at its own pace.
   class Metrics
     autoload :Catalogue, "allocstats/metrics/catalogue"
     autoload :Family, "allocstats/metrics/family"

@@ -5,7 +5,6 @@ module AllocStats
   #
   # Inside of AllocStats the framework is ::Rails.
   module Rails
-    autoload :Configuration, "allocstats/rails/configuration"
     autoload :Console, "allocstats/rails/console"
     autoload :ControllerRuntime, "allocstats/rails/controller_runtime"
     autoload :Mount, "allocstats/rails/mount"

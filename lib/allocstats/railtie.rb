@@ -3,10 +3,10 @@
 require_relative "rails"
 
 module AllocStats
-  # What a Rails application (6.1 and later) has of allocstats by having it in its Gemfile; Rails::Configuration says what
+  # What a Rails application (6.1 and later) has of allocstats by having it in its Gemfile; Configuration says what
   # can be chosen. Elsewhere than on Linux the options are there, so that they can stay, and do nothing.
   class Railtie < ::Rails::Railtie
-    config.allocstats = Rails::Configuration.new
+    config.allocstats = AllocStats.configuration.source("config.allocstats")
 
     if AllocStats.supported?
       # The endpoint, in front of the application's own routes, where a catch-all among them cannot swallow it. It is built
@@ -45,7 +45,7 @@ module AllocStats
 
       config.after_initialize do |app|
         options = app.config.allocstats
-        wanted = options.sampler.nil? ? Rails::Server.running : options.sampler
+        wanted = options.agent.nil? ? Rails::Server.running : options.agent
         AllocStats.start(interval: options.interval) if wanted
         AllocStats::Metrics.register if options.metrics
       end

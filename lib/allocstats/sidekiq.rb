@@ -8,11 +8,11 @@ module AllocStats
   #   require "allocstats/sidekiq"
   #   Sidekiq.configure_server { |config| AllocStats::Sidekiq.install(config) }
   module Sidekiq
-    # Adds the middleware, and has the sampler run as long as the server does.
+    # Adds the middleware, and has the agent run as long as the server does.
     # @param config [Sidekiq::Config] what configure_server hands over
     def self.install(config)
       config.server_middleware { |chain| chain.add(ServerMiddleware) }
-      config.on(:startup) { AllocStats.start }
+      config.on(:startup) { AllocStats.start unless AllocStats.configuration.agent == false }
       config.on(:shutdown) { AllocStats.stop }
     end
 

@@ -13,7 +13,7 @@ module AllocStats
       end
 
     # What is the same everywhere.
-    ANSWERED = %i[supported? help].freeze
+    ANSWERED = %i[supported? help configure configuration].freeze
 
     # Puts itself before a facade: its methods, and those that the extension would have added.
     def self.cover(facade)

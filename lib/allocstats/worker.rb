@@ -4,8 +4,8 @@ module AllocStats
   # What one process of a server says of itself: of AllocStats.workers.
   #
   # - `index` (Integer) as the server counts its workers (Puma, Unicorn and Pitchfork from 0 on), else the number of its
-  #   slot in the shared page
-  # - `pid` (Integer), `role` (String or nil) "worker" and the like, as the server titles its processes (Sampler::Role)
+  #   slot in the shared memory
+  # - `pid` (Integer), `title` (String or nil) "worker" and the like, as the server titles its processes (Agent::ProcessTitle)
   # - `self?` whether it is the process that asks; then the figures are of this moment, not of its last report
   # - `alive?` whether that very process still runs
   # - `stopped?` whether it is held by a signal (SIGSTOP) or a debugger, and so answers nobody
@@ -21,15 +21,15 @@ module AllocStats
     # A worker that has not reported for so many of its intervals is stale.
     STALE_AFTER = 3
 
-    attr_reader :index, :pid, :role, :reported_at, :interval, :allocator, :version, :verdict, :figures, :counters
+    attr_reader :index, :pid, :title, :reported_at, :interval, :allocator, :version, :verdict, :figures, :counters
 
-    # Of this process, read now: without a sampler there is nobody else to tell of.
-    # @param slow [Boolean] whether what the sampler has not read yet is read now
+    # Of this process, read now: without an agent there is nobody else to tell of.
+    # @param slow [Boolean] whether what the agent has not read yet is read now
     def self.here(row = nil, slow: true)
       row ||= {slot: nil, identity: nil, pid: Process.pid, alive: true, samples: 0}.merge(purged, reported_at: Time.now.to_f)
       row = row.merge(identification) unless row[:allocator]
-      sample = AllocStats.sample
-      figures = row[:figures]&.slice(:pss, :uss, :swap) || (slow ? SharedPage.slow_figures : {pss: nil, uss: nil, swap: nil})
+      sample = Sample.new
+      figures = row[:figures]&.slice(:pss, :uss, :swap) || (slow ? SharedMemory.slow_figures : {pss: nil, uss: nil, swap: nil})
       slow_at = row.fetch(:slow_at) { slow ? Time.now.to_f : nil }
       new(row.merge(slow_at: slow_at, figures: {**sample.to_h, live: sample.live, kept: sample.kept, **figures}), own: true)
     ensure
@@ -37,23 +37,23 @@ module AllocStats
     end
 
     def self.identification
-      allocator = AllocStats.allocator
+      allocator = Allocator.detect
       {allocator: allocator.name.to_s, version: allocator.version, verdict: allocator.verdict.to_s}
     end
 
     def self.purged
-      AllocStats.purges.then { |totals| {purges: totals[:count], purged_bytes: totals[:bytes]} }
+      AllocStats::Purge.totals.then { |totals| {purges: totals[:count], purged_bytes: totals[:bytes]} }
     end
 
     private_class_method :identification, :purged
 
-    # @param row [Hash] as the extension reads it from the page
+    # @param row [Hash] as the extension reads it from the shared memory
     def initialize(row, own: false)
       @row = row
       @own = own
       @index = row[:index] || row[:slot] || 0
       @pid = row[:pid]
-      @role = row[:role]
+      @title = row[:title]
       @alive = row[:alive]
       @stopped = row[:stopped] || false
       @reported_at = row[:reported_at] && Time.at(row[:reported_at])
@@ -67,7 +67,7 @@ module AllocStats
 
     # The figures of a worker that says nothing.
     def self.nothing
-      [*AllocStats.figures.keys, :live, :kept, :pss, :uss, :swap].to_h { |name| [name, nil] }
+      [*Figure.catalogue.keys, :live, :kept, :pss, :uss, :swap].to_h { |name| [name, nil] }
     end
 
     # What tells this process from another that has its pid later; nil where it has no slot.
@@ -104,7 +104,7 @@ module AllocStats
     # @return [History]
     def history
       return History.read if @own
-      History.new(SharedPage.history(@row[:slot], @row[:identity]), interval: interval)
+      History.new(SharedMemory.history(@row[:slot], @row[:identity]), interval: interval)
     end
 
     # Where its resident memory is. Another process makes it for itself and hands it over, which takes it milliseconds.
@@ -112,7 +112,7 @@ module AllocStats
     # @return [Ledger]
     # @raise [Workers::NoAnswer]
     def ledger(timeout: Workers::Request::SECONDS)
-      @own ? AllocStats.ledger : Workers::Ledger.of(self, timeout: timeout)
+      @own ? Ledger.read : Workers::Ledger.of(self, timeout: timeout)
     end
 
     # By how much it grows, over the last hour; see History#growth. Reads its history: about a millisecond.
@@ -121,7 +121,7 @@ module AllocStats
 
     def to_h
       {
-        index: index, pid: pid, role: role, self: self?, alive: alive?, stale: stale?, stopped: stopped?,
+        index: index, pid: pid, title: title, self: self?, alive: alive?, stale: stale?, stopped: stopped?,
         reported_at: reported_at&.to_f, age: age, slow_age: slow_age, interval: interval, allocator: allocator, version: version, verdict: verdict, growth: growth,
         figures: figures, counters: counters
       }

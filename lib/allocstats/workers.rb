@@ -2,7 +2,7 @@
 
 module AllocStats
   # All workers of the server that this process belongs to, as any of them sees them. Without a server, or without the
-  # sampler (AllocStats.start), there is this process alone.
+  # agent (AllocStats.start), there is this process alone.
   #
   #   AllocStats.workers.map { |worker| [worker.index, worker.figures[:rss]] }
   #   AllocStats.workers.total[:pss]    # what they take together, with the process that forked them
@@ -10,7 +10,7 @@ module AllocStats
   #   AllocStats.workers.purge(only: 2) # reaches that one
   #
   # Under a server whose processes say in their title what they are (Puma, Unicorn, Pitchfork) the list has its workers;
-  # elsewhere all processes that share a page by having been forked from each other. A worker that died stays in the list
+  # elsewhere all processes that share memory by having been forked from each other. A worker that died stays in the list
   # for ten minutes after its last report, unless another one has taken its place.
   class Workers
     include Enumerable
@@ -28,22 +28,22 @@ module AllocStats
     # How long a dead worker is shown, in seconds after its last report.
     SHOWN_DEAD = 600
 
-    # @param slow [Boolean] whether this process's PSS, USS and swap are read now where no sampler runs: milliseconds,
+    # @param slow [Boolean] whether this process's PSS, USS and swap are read now where no agent runs: milliseconds,
     #   growing with the resident set
     def self.read(slow: true)
-      own = SharedPage.own_row
+      own = SharedMemory.own_row
       return new([Worker.here(own, slow: slow)], shared: false) unless own && own[:slot]
-      rows = SharedPage.rows.reject { |row| joining?(row) && row[:slot] != own[:slot] }
+      rows = SharedMemory.rows.reject { |row| joining?(row) && row[:slot] != own[:slot] }
       new(rows.map { |row| (row[:slot] == own[:slot]) ? Worker.here(own, slow: slow) : Worker.new(row) }, shared: true, master: Master.worker)
     end
 
-    # Whether it has a seat, and has said nothing from there yet: it will in a moment, and is not one that stopped.
+    # Whether it has a slot, and has said nothing from there yet: it will in a moment, and is not one that stopped.
     def self.joining?(row) = row[:alive] && row[:samples] == 0
 
     private_class_method :joining?
 
     # @param workers [Array<Worker>]
-    # @param shared [Boolean] whether they come from a shared page
+    # @param shared [Boolean] whether they come from shared memory
     # @param master [Worker, nil] whom they come from, where it says nothing of itself
     def initialize(workers, shared:, master: nil)
       @shared = shared
@@ -54,7 +54,7 @@ module AllocStats
     end
 
     # What belongs to the server and is no worker: the process that forked them, and a mold of theirs. One that runs no
-    # sampler is known by what the kernel tells of it: its figures but for :rss, :pss, :uss and :swap are nil.
+    # agent is known by what the kernel tells of it: its figures but for :rss, :pss, :uss and :swap are nil.
     # @return [Array<Worker>]
     attr_reader :masters
 
@@ -136,14 +136,14 @@ module AllocStats
     end
 
     def choose(workers)
-      titled = workers.select { |worker| worker.role == "worker" }
+      titled = workers.select { |worker| worker.title == "worker" }
       shown = titled.empty? ? workers : titled
       living, dead = shown.partition(&:alive?)
       living + dead.select { |worker| mourned?(worker, living) }
     end
 
     def mourned?(worker, living)
-      worker.age && worker.age <= SHOWN_DEAD && living.none? { |other| worker.role && other.index == worker.index }
+      worker.age && worker.age <= SHOWN_DEAD && living.none? { |other| worker.title && other.index == worker.index }
     end
   end
 end

@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "workers/history.h"
+#include "agent/history.h"
 
 #include <stdlib.h>
 #include <string.h>

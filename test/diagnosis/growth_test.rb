@@ -21,7 +21,7 @@ module GrowthTests
     [AllocStats::Diagnosis.of(target).to_h, $grown]
   RUBY
 
-  # 40 points in an hour. What the sampler would have written at each is read from where it writes it.
+  # 40 points in an hour. What the agent would have written at each is read from where it writes it.
   BY_HISTORY = <<~RUBY
     AllocStats.start(interval: 3600)
     sleep 0.02 until AllocStats.history.size > 0
@@ -30,8 +30,8 @@ module GrowthTests
     rows = Array.new(40) do |i|
       %<way>s
       GC.start if i %% 8 == 0
-      AllocStats::SharedPage.tick_slowly
-      AllocStats::SharedPage.tick
+      AllocStats::SharedMemory.tick_slowly
+      AllocStats::SharedMemory.tick
       [begun + i * 90, *AllocStats.history.rows.last.drop(1)]
     end
     target = AllocStats::Diagnosis::Target::ThisProcess.new

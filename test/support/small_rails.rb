@@ -22,7 +22,7 @@ class SmallRails
       %<configuration>s
       routes.append do
         root to: ->(_) { [200, {"content-type" => "text/plain"}, [[Rails.version, Rack.release, Puma::Const::VERSION].join(" ")]] }
-        get "sampler", to: ->(_) { [200, {"content-type" => "text/plain"}, [[AllocStats.started?, AllocStats::Rails::Server.running].join(" ")]] }
+        get "agent", to: ->(_) { [200, {"content-type" => "text/plain"}, [[AllocStats.started?, AllocStats::Rails::Server.running].join(" ")]] }
         get "page", to: "pages#show"
         get "purge", to: "pages#purge"
         get "*rest", to: ->(_) { [200, {"content-type" => "text/plain"}, ["caught"]] }

@@ -17,7 +17,7 @@ module WorkersApp
           when "/tune" then AllocStats.workers.tune(:low_memory, timeout: 5).to_h
           when "/history" then AllocStats.workers.map { |worker| [worker.pid, worker.history.size] }
           when "/garbage" then Array.new(300_000) { |i| "x" * (i % 90 + 40) }.size
-          when "/child" then IO.popen("-") { |pipe| pipe ? pipe.read : (sleep 1.2; print AllocStats.started?, AllocStats::SharedPage.seated?) }
+          when "/child" then IO.popen("-") { |pipe| pipe ? pipe.read : (sleep 1.2; print AllocStats.started?, AllocStats::SharedMemory.slot?) }
           else AllocStats.workers.to_h
           end
         [200, {"content-type" => "application/json"}, [JSON.generate(answer)]]

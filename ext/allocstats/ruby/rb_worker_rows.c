@@ -1,9 +1,9 @@
 /*
- * AllocStats::SharedPage.rows, .own_row, .master_row and .history: what Worker and History are built from. With the
+ * AllocStats::SharedMemory.rows, .own_row, .master_row and .history: what Worker and History are built from. With the
  * GVL, but for reading the master's smaps_rollup. What no worker can have said (a time to come, no number) is nil.
  */
 #include "private_heap.h"
-#include "rb_shared_page.h"
+#include "rb_shared_memory.h"
 
 #include <math.h>
 #include <ruby/thread.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What the sampler takes for an interval, in milliseconds; and how far clocks of one machine may be apart. */
+/* What the agent takes for an interval, in milliseconds; and how far clocks of one machine may be apart. */
 enum { SHORTEST_INTERVAL = 50, LONGEST_INTERVAL = 3600 * 1000, MOMENT_MS = 1000 };
 
 /* With writers that do not come to an end, for all rows together. */
@@ -92,7 +92,7 @@ static VALUE row_of(int number, process_identity owner, const struct worker_repo
 	rb_hash_aset(row, symbol("stopped"), boolean(stopped));
 	if (!report) return row;
 	rb_hash_aset(row, symbol("index"), report->index < 0 ? Qnil : INT2NUM(report->index));
-	rb_hash_aset(row, symbol("role"), text_or_nil(report->role));
+	rb_hash_aset(row, symbol("title"), text_or_nil(report->title));
 	rb_hash_aset(row, symbol("interval"), interval_or_nil(report->interval_ms));
 	rb_hash_aset(row, symbol("reported_at"), time_or_nil(report->reported_at));
 	rb_hash_aset(row, symbol("slow_at"), time_or_nil(report->slow.at));
@@ -108,28 +108,28 @@ static VALUE row_of(int number, process_identity owner, const struct worker_repo
 }
 
 /* rows => what each process says of itself, one Hash each; of a slot that cannot be read only whose it is */
-static VALUE page_rows(VALUE self) {
+static VALUE memory_rows(VALUE self) {
 	(void)self;
 	VALUE rows = rb_ary_new();
 	struct worker_report report;
 	process_identity owner;
 	uint64_t until = history_now() + PATIENCE_MS;
-	for (unsigned number = 0; number < SHARED_PAGE_SLOTS; number++) {
-		owner = shared_page_owner(&process_page, number);
+	for (unsigned number = 0; number < SHARED_SLOTS; number++) {
+		owner = shared_memory_owner(&our_memory, number);
 		if (!owner) continue;
-		bool read = shared_page_read_until(&process_page, number, &owner, &report, NULL, until);
+		bool read = shared_memory_read_until(&our_memory, number, &owner, &report, NULL, until);
 		if (owner) rb_ary_push(rows, row_of((int)number, owner, read ? &report : NULL));
 	}
 	return rows;
 }
 
-/* own_row => the same of this process alone, nil where the sampler does not run */
-static VALUE page_own_row(VALUE self) {
+/* own_row => the same of this process alone, nil where the agent does not run */
+static VALUE memory_own_row(VALUE self) {
 	(void)self;
-	if (!process_is_seated()) return Qnil;
+	if (!has_slot()) return Qnil;
 	struct worker_report report;
-	seat_read(&process_seat, &report, NULL);
-	VALUE row = row_of(process_seat.number, process_seat.identity, &report);
+	slot_read(&our_slot, &report, NULL);
+	VALUE row = row_of(our_slot.number, our_slot.identity, &report);
 	rb_hash_aset(row, symbol("alive"), Qtrue); /* also where there is no /proc to say so */
 	return row;
 }
@@ -150,13 +150,14 @@ static void *read_master_nogvl(void *data) {
 }
 
 /*
- * master_row => of the process that all in this page come from, where it is another one: a row with what the kernel
- * tells of it, read now; nil where it has ended, or there is no page. Milliseconds, growing with its resident set.
+ * master_row => of the process that all who share this memory come from, where it is another one: a row with what the
+ * kernel tells of it, read now; nil where it has ended, or there is no shared memory. Milliseconds, growing with its
+ * resident set.
  */
-static VALUE page_master_row(VALUE self) {
+static VALUE memory_master_row(VALUE self) {
 	(void)self;
 	bool stopped;
-	struct master master = {.identity = process_page.memory ? process_page.master : 0};
+	struct master master = {.identity = our_memory.layout ? our_memory.master : 0};
 	if (!master.identity || process_number(master.identity) == getpid() || !runs(master.identity, &stopped))
 		return Qnil;
 	rb_thread_call_without_gvl(read_master_nogvl, &master, NULL, NULL);
@@ -176,11 +177,11 @@ static bool read_history(struct history *history, VALUE slot, VALUE identity) {
 	struct worker_report report;
 	process_identity owner;
 	if (NIL_P(slot)) {
-		if (!process_is_seated()) return false;
-		seat_read(&process_seat, &report, history);
+		if (!has_slot()) return false;
+		slot_read(&our_slot, &report, history);
 		return true;
 	}
-	return shared_page_read(&process_page, NUM2UINT(slot), &owner, &report, history) && owner == NUM2ULL(identity);
+	return shared_memory_read(&our_memory, NUM2UINT(slot), &owner, &report, history) && owner == NUM2ULL(identity);
 }
 
 static VALUE point_to_ruby(const struct history_point *point, double boot) {
@@ -212,7 +213,7 @@ static VALUE free_points(VALUE data) {
  * history(slot, identity) => [[seconds since 1970, then what History::Point has], ...], oldest first; of this process
  * where the slot is nil. Empty where the slot has meanwhile another owner.
  */
-static VALUE page_history(VALUE self, VALUE slot, VALUE identity) {
+static VALUE memory_history(VALUE self, VALUE slot, VALUE identity) {
 	(void)self;
 	struct points *buffer = private_alloc(PRIVATE_readings, sizeof *buffer);
 	if (!buffer) rb_raise(error_base, "no memory for reading the history");
@@ -222,9 +223,9 @@ static VALUE page_history(VALUE self, VALUE slot, VALUE identity) {
 }
 
 void init_worker_rows(VALUE module) {
-	VALUE shared_page = rb_define_module_under(module, "SharedPage");
-	rb_define_singleton_method(shared_page, "rows", page_rows, 0);
-	rb_define_singleton_method(shared_page, "own_row", page_own_row, 0);
-	rb_define_singleton_method(shared_page, "master_row", page_master_row, 0);
-	rb_define_singleton_method(shared_page, "history", page_history, 2);
+	VALUE shared_memory = rb_define_module_under(module, "SharedMemory");
+	rb_define_singleton_method(shared_memory, "rows", memory_rows, 0);
+	rb_define_singleton_method(shared_memory, "own_row", memory_own_row, 0);
+	rb_define_singleton_method(shared_memory, "master_row", memory_master_row, 0);
+	rb_define_singleton_method(shared_memory, "history", memory_history, 2);
 }

@@ -51,7 +51,7 @@ module AllocStats
         end
       end
 
-      # What the sampler reads at a slower pace, and what it makes of its history; the limit is one for all workers.
+      # What the agent reads at a slower pace, and what it makes of its history; the limit is one for all workers.
       def process
         [
           of_workers(:gauge, "process_proportional_memory_bytes",
@@ -106,7 +106,7 @@ module AllocStats
           of_workers(:gauge, "allocstats_worker_last_report_timestamp_seconds",
             "when the worker last wrote its figures, as Unix time", among: :all_workers) { |worker| worker.reported_at&.to_f },
           of_workers(:counter, "allocstats_worker_samples",
-            "samples that the worker's sampler thread has taken") { |worker| worker.counters[:samples] }
+            "samples that the worker's agent has taken") { |worker| worker.counters[:samples] }
         ]
       end
 

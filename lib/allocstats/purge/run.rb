@@ -87,7 +87,7 @@ module AllocStats
         Purge.on_this_thread
         return unless @threads
         Purge.ask_threads
-        SharedPage.ring # the sampler's thread, which sleeps, comes by at once
+        SharedMemory.wake # the agent's thread, which sleeps, comes by at once
         others = Thread.list.size - 1
         @asked = {asked: others} if others.positive?
       end

@@ -29,6 +29,9 @@ module AllocStats
       # So long after a purge the next one may be asked for, in seconds.
       PURGE_INTERVAL = 5
 
+      # What is not said here is what is configured, for all that serve it in this process.
+      def self.new(**options) = super(**AllocStats.configuration.endpoint_options, **options)
+
       # purge_interval:: seconds from the end of a purge that was asked for here to the beginning of the next one
       # announce::       whether the key of this start, where it opens the endpoint, is told in the log now
       # @raise [InvalidValue, UnknownName] for an option that does not fit

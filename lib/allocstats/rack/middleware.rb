@@ -13,8 +13,8 @@ module AllocStats
       # What may follow the path when it is ours: /allocators is somebody else's.
       OURS = %r{\A(?:\z|/|\.json\z)}
 
-      # path:: where it answers, beginning with a slash, as a person writes it; the other options are the Endpoint's
-      def initialize(app, path: "/allocator", **options)
+      # path:: where it answers unless that is configured, beginning with a slash, as a person writes it; the other options are the Endpoint's
+      def initialize(app, path: AllocStats.configuration.path || "/allocator", **options)
         @app = app
         @path = escaped(path)
         @endpoint = Endpoint.new(**options)

@@ -4,7 +4,7 @@ require_relative "../loaded" # this one is asked where nothing else of allocstat
 
 module AllocStats
   module Rails
-    # Whether this process serves requests: then, and not in consoles, tasks, runners and generators, the sampler runs by
+    # Whether this process serves requests: then, and not in consoles, tasks, runners and generators, the agent runs by
     # default.
     #
     # That a server's gem is loaded says nothing, since Bundler.require loads it everywhere. What counts is the object

@@ -7,19 +7,12 @@ module AllocStats
     module Ledger
       module_function
 
-      # What a worker replies.
-      # @return [String]
-      def text
-        ledger = AllocStats.ledger
-        JSON.generate(rss: ledger.rss, bytes: ledger.layers.to_h { |layer| [layer.name, layer.bytes] }, reasons: ledger.reasons)
-      end
-
       # @return [AllocStats::Ledger]
       # @raise [NoAnswer]
       def of(worker, timeout:)
-        raise NoAnswer, "worker #{worker.index} cannot be asked: it shares no page" unless worker.identity
+        raise NoAnswer, "worker #{worker.index} cannot be asked: it shares no memory" unless worker.identity
         text = nil
-        _, answers = Request.new([worker], kind: Sampler::Errand::LEDGER, options: {}, timeout: timeout, only: true).run { |number| text = number && -> { SharedPage.reply_to(number) } }
+        _, answers = Request.new([worker], kind: Agent::Message::LEDGER, options: {}, timeout: timeout, only: true).run { |number| text = number && -> { SharedMemory.reply_to(number) } }
         answer = answers.fetch(worker)
         raise NoAnswer, "worker #{worker.index} (pid #{worker.pid}) gave no ledger: #{answer[:reason]}" unless answer[:outcome] == "read"
         parse(text.call) or raise NoAnswer, "worker #{worker.index} (pid #{worker.pid}) gave a ledger that makes no sense"

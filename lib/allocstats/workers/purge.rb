@@ -23,11 +23,11 @@ module AllocStats
       end
 
       def self.request(asked, only, timeout, options)
-        Request.new(asked.reject(&:self?), kind: Sampler::Errand::PURGE, options: options, timeout: timeout, only: !only.nil?)
+        Request.new(asked.reject(&:self?), kind: Agent::Message::PURGE, options: options, timeout: timeout, only: !only.nil?)
       end
 
       def self.purge_here(asked, options)
-        AllocStats.purge(**options) if asked.any?(&:self?)
+        AllocStats::Purge.run(**options) if asked.any?(&:self?)
       end
 
       def self.of(asked, own, answers)

@@ -2,8 +2,8 @@
 
 module AllocStats
   class Workers
-    # Something that one worker asks of others: it goes into the shared page, their samplers are woken, and their answers
-    # are collected until all that can answer have, or the time is over. Who has ended, is stopped or runs no sampler any
+    # Something that one worker asks of others: it goes into the shared memory, their agents are woken, and their answers
+    # are collected until all that can answer have, or the time is over. Who has ended, is stopped or runs no agent any
     # more is not waited for.
     class Request
       # How long others are waited for unless it is said: who asks may be a server's thread.
@@ -15,7 +15,7 @@ module AllocStats
       # Seconds after which it is looked whether those who have not answered are still there.
       LONGEST_WAIT = 0.1
 
-      # How much longer than for the answers the page is held: the own part of the work may take its time.
+      # How much longer than for the answers the shared memory is held: the own part of the work may take its time.
       LEASE = 30
 
       # What a worker can answer.
@@ -29,7 +29,7 @@ module AllocStats
         end
         @workers = workers
         @kind = kind
-        @text = Sampler::Errand.text(options)
+        @text = Agent::Message.text(options)
         @to = workers.first&.identity if only
         @deadline = Clock.now + timeout
       end
@@ -40,14 +40,14 @@ module AllocStats
       def run
         return [yield(nil), {}] if @workers.empty?
         result = nil
-        asked = try { SharedPage.request(@kind, @text, @to, left + LEASE) { |number| result = [yield(number), collect(number)] } }
+        asked = try { SharedMemory.send_message(@kind, @text, @to, left + LEASE) { |number| result = [yield(number), collect(number)] } }
         asked ? result : [yield(nil), all(unasked(asked))]
       end
 
       # Asks, and leaves it to poll and #end what becomes of it.
       # @return [Request]
       def begin
-        @number, @lease = @asked = (try { SharedPage.begin_request(@kind, @text, @to, left) } unless @workers.empty?)
+        @number, @lease = @asked = (try { SharedMemory.begin_message(@kind, @text, @to, left) } unless @workers.empty?)
         self
       end
 
@@ -62,14 +62,14 @@ module AllocStats
 
       def end
         lease, @lease = @lease, nil
-        SharedPage.end_request(lease) if lease
+        SharedMemory.end_message(lease) if lease
       end
 
       private
 
       def left = [@deadline - Clock.now, 0].max
 
-      # What the block answers: nil while another worker's request was under way all the time, false where there is no page.
+      # What the block answers: nil while another worker's request was under way all the time, false where there is no shared memory.
       def try
         loop do
           asked = yield
@@ -80,22 +80,22 @@ module AllocStats
 
       def collect(number)
         loop do
-          count = SharedPage.answer_count
+          count = SharedMemory.answer_count
           answers = look(number)
           return answers if answers.values.all?
           return give_up(answers, number) if left <= 0
-          SharedPage.wait_answers(count, [left, LONGEST_WAIT].min)
+          SharedMemory.wait_answers(count, [left, LONGEST_WAIT].min)
         end
       end
 
       # Each one's answer; nil while it is still to be waited for.
       def look(number)
-        @rows = SharedPage.rows.to_h { |row| [row[:identity], row] }
+        @rows = SharedMemory.rows.to_h { |row| [row[:identity], row] }
         @workers.to_h { |worker| [worker, answer_in(@rows[worker.identity], worker, number)] }
       end
 
       def answer_in(row, worker, number)
-        return silence(File.exist?("/proc/#{worker.pid}") ? "its sampler has ended" : "it has ended") unless row
+        return silence(File.exist?("/proc/#{worker.pid}") ? "its agent has ended" : "it has ended") unless row
         return understood(row[:answer]) if row.dig(:answer, :request) == number
         return silence("it has ended") unless row[:alive]
         silence("it is stopped, by a signal or a debugger") if row[:stopped]
@@ -113,7 +113,7 @@ module AllocStats
       end
 
       def unasked(asked)
-        silence((asked == false) ? "there is no page to ask it by" : "another worker's request was under way")
+        silence((asked == false) ? "there is no shared memory to ask it by" : "another worker's request was under way")
       end
 
       def all(answer) = @workers.to_h { |worker| [worker, answer] }

@@ -12,14 +12,14 @@ module AllocStats
         asked = only ? [workers.fetch(only)] : workers.select(&:alive?)
         own, here = tune_here(profile, options) if asked.any?(&:self?)
         others = asked.reject(&:self?)
-        _, answers = Request.new(others, kind: Sampler::Errand::TUNE, options: {profile: profile, options: options}, timeout: timeout, only: !only.nil?).run {}
+        _, answers = Request.new(others, kind: Agent::Message::TUNE, options: {profile: profile, options: options}, timeout: timeout, only: !only.nil?).run {}
         new(own, asked.map { |worker| Purge.answer(worker, worker.self? ? here : answers[worker]).except(:released) })
       end
 
       def self.tune_here(profile, options)
         begun = Clock.now
-        own = AllocStats.tune(profile, **options)
-        outcome, reason = Sampler::Errand.outcome_of(own)
+        own = Tuner.tune(profile, options)
+        outcome, reason = Agent::Message.outcome_of(own)
         [own, {outcome: outcome, reason: reason, seconds: Clock.now - begun}]
       end
       private_class_method :tune_here

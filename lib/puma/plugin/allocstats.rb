@@ -3,12 +3,12 @@
 require "allocstats/facade" # not "allocstats": the Gemfile's own require of that comes later, and finds Rails
 require "puma/plugin"
 
-# In Puma's configuration: `plugin :allocstats`. The master makes the page that the workers share, and the sampler runs in
+# In Puma's configuration: `plugin :allocstats`. The master makes the page that the workers share, and the agent runs in
 # each of them, or in the one process of a Puma without workers.
 Puma::Plugin.create do
   def start(launcher)
-    return unless AllocStats.supported?
+    return if !AllocStats.supported? || AllocStats.configuration.agent == false
     workers = launcher.config.options[:workers]
-    (workers == :auto || workers.to_i > 0) ? AllocStats::Sampler.prepare : AllocStats.start
+    (workers == :auto || workers.to_i > 0) ? AllocStats::Agent.prepare : AllocStats.start
   end
 end

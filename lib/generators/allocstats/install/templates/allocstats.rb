@@ -31,9 +31,9 @@ Rails.application.configure do
   # What /allocator/health expects: the allocator that the deployment is meant to run under.
   # config.allocstats.health = {expect: "jemalloc"}
 
-  # The sampler, a thread that keeps the history and what the other workers answer from: nil is on under a server, and off
+  # The agent, a thread that keeps the history and what the other workers answer from: nil is on under a server, and off
   # in consoles, tasks and runners. The interval is in seconds.
-  # config.allocstats.sampler = nil
+  # config.allocstats.agent = nil
   # config.allocstats.interval = 10
 
   # Whether the application's own metrics, by Yabeda or by prometheus-client, have those of /allocator/metrics too.

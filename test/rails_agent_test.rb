@@ -6,8 +6,8 @@ require "support/small_rails"
 require "support/forking_server"
 require "support/workers_app"
 
-# Where the sampler runs by itself: in what serves requests, and nowhere else.
-class RailsSamplerTest < Minitest::Test
+# Where the agent runs by itself: in what serves requests, and nowhere else.
+class RailsAgentTest < Minitest::Test
   include WorkersApp
 
   def rails = @rails ||= SmallRails.new("rails_7_2")
@@ -23,7 +23,7 @@ class RailsSamplerTest < Minitest::Test
   end
 
   def test_under_puma
-    rails.run { |server| assert_equal "true Puma", server.get("/sampler").body }
+    rails.run { |server| assert_equal "true Puma", server.get("/agent").body }
   end
 
   def test_a_cluster_that_preloads
@@ -37,7 +37,7 @@ class RailsSamplerTest < Minitest::Test
     ["", "preload_app! false"].each do |config|
       rails.run("config.allocstats.token = '#{RailsApp::TOKEN}'", workers: 2, config: config) do |server|
         assert_equal [0, 1], workers(server, 2).map { |worker| worker[:index] }, config
-        assert_equal "true Puma", server.get("/sampler").body
+        assert_equal "true Puma", server.get("/agent").body
         refute_match(/warning/i, server.log)
       end
     end
@@ -53,8 +53,8 @@ class RailsSamplerTest < Minitest::Test
   end
 
   def test_the_configuration_decides
-    rails.run("config.allocstats.sampler = false") { |server| assert_equal "false Puma", server.get("/sampler").body }
-    rails.run("config.allocstats.sampler = true; config.allocstats.interval = 0.5; config.allocstats.token = '#{RailsApp::TOKEN}'") do |server|
+    rails.run("config.allocstats.agent = false") { |server| assert_equal "false Puma", server.get("/agent").body }
+    rails.run("config.allocstats.agent = true; config.allocstats.interval = 0.5; config.allocstats.token = '#{RailsApp::TOKEN}'") do |server|
       assert_equal [0.5], workers(server, 1).map { |worker| worker[:interval] }
     end
   end

@@ -3,20 +3,20 @@
 require "json"
 
 module AllocStats
-  class Sampler
-    # What one worker can ask of others: written as text into the page that they share, and done by each one's sampler. The
+  class Agent
+    # What one worker can ask of others: written as text into the memory that they share, and done by each one's agent. The
     # text may be anything: what is not as a worker writes it is answered by "failed", and what fails goes no further.
-    module Errand
+    module Message
       PURGE = 1
       TUNE = 2
       LEDGER = 3
 
-      # What comes of it that is no fault of the sampler's.
+      # What comes of it that is no fault of the agent's.
       FAILURES = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
 
       module_function
 
-      # What is asked, as it goes into the page.
+      # What is asked, as it goes into the shared memory.
       def text(options)
         JSON.generate(options)
       end
@@ -48,18 +48,19 @@ module AllocStats
       end
 
       def purge(gc:, compact:)
-        purge = AllocStats.purge(gc: truth(gc), compact: truth(compact))
+        purge = Purge.run(gc: truth(gc), compact: truth(compact))
         [purge.outcome.to_s, purge.reason, purge.released]
       end
 
       def tune(profile:, options:)
         raise InvalidValue, "a profile is a name" unless profile.nil? || profile.is_a?(String)
         raise InvalidValue, "options are names with values" unless options.is_a?(Hash)
-        outcome_of(AllocStats.tune(profile&.to_sym, **options))
+        outcome_of(Tuner.tune(profile&.to_sym, options))
       end
 
       def ledger(number)
-        SharedPage.reply(number, Workers::Ledger.text)
+        ledger = Ledger.read
+        SharedMemory.reply(number, JSON.generate(rss: ledger.rss, bytes: ledger.layers.to_h { |layer| [layer.name, layer.bytes] }, reasons: ledger.reasons))
         ["read", nil, nil]
       end
 

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-#include "workers/shared_page.h"
+#include "agent/shared_memory.h"
+#include "agent/shared_memory_layout.h"
 #include "kernel/numbered_folder.h"
-#include "workers/shared_page_layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,105 +23,107 @@
 #	define MADV_POPULATE_WRITE 23
 #endif
 
-#define PAGE_NAME "allocstats-page"
-#define PAGE_MAGIC UINT64_C(0x7461747363616c6c)
+#define MEMFD_NAME "allocstats-shared"
+#define SHARED_MAGIC UINT64_C(0x7461747363616c6c)
 
-/* Raise it when the meaning of something in the page changes; a change of size is seen by the sizes. */
-enum { PAGE_VERSION = 2 };
+/* Raise it when the meaning of something in the shared memory changes; a change of size is seen by the sizes. */
+enum { SHARED_VERSION = 2 };
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 5 * 1000 * 1000 };
 
-static const struct page_shape our_shape = {PAGE_MAGIC, PAGE_VERSION, SHARED_PAGE_SLOTS, sizeof(struct slot),
-	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct page_request), sizeof(struct page_reply)};
+static const struct shared_shape our_shape = {SHARED_MAGIC, SHARED_VERSION, SHARED_SLOTS, sizeof(struct slot_memory),
+	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct message), sizeof(struct message_reply)};
 
 static int make_memfd(void) {
-	int descriptor = memfd_create(PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create(PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int descriptor = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	return descriptor;
 }
 
 /* The host may close any descriptor, and have something else under its number. */
-static bool is_still_open(const struct shared_page *page) {
+static bool is_still_open(const struct shared_memory *shared) {
 	struct stat status;
-	return page->descriptor >= 0 && fstat(page->descriptor, &status) == 0 &&
-	       (uint64_t)status.st_dev == page->device && (uint64_t)status.st_ino == page->inode;
+	return shared->descriptor >= 0 && fstat(shared->descriptor, &status) == 0 &&
+	       (uint64_t)status.st_dev == shared->device && (uint64_t)status.st_ino == shared->inode;
 }
 
 /*
  * Memory that could not be had when it is touched would be a SIGBUS, so it is taken before: through the mapping, or
  * through the descriptor where the kernel is older than 5.14, or forbids that.
  */
-bool shared_page_reserve(const struct shared_page *page, size_t offset, size_t bytes) {
+bool shared_memory_reserve(const struct shared_memory *shared, size_t offset, size_t bytes) {
 	size_t before = offset % (size_t)sysconf(_SC_PAGESIZE);
-	char *start = (char *)page->memory + offset - before;
+	char *start = (char *)shared->layout + offset - before;
 	if (madvise(start, bytes + before, MADV_POPULATE_WRITE) == 0) return true;
 	if (errno == ENOMEM || errno == EFAULT) return false;
-	return is_still_open(page) &&
-	       fallocate(page->descriptor, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0;
+	return is_still_open(shared) &&
+	       fallocate(shared->descriptor, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0;
 }
 
-static struct page_memory *map(int descriptor) {
+static struct shared_layout *map(int descriptor) {
 	int flags = descriptor < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
-	void *memory = mmap(NULL, sizeof(struct page_memory), PROT_READ | PROT_WRITE, flags, descriptor, 0);
-	return memory == MAP_FAILED ? NULL : memory;
+	void *layout = mmap(NULL, sizeof(struct shared_layout), PROT_READ | PROT_WRITE, flags, descriptor, 0);
+	return layout == MAP_FAILED ? NULL : layout;
 }
 
-static void remember(struct shared_page *page, struct page_memory *memory, int descriptor, process_identity master) {
+static void remember(
+	struct shared_memory *shared, struct shared_layout *layout, int descriptor, process_identity master) {
 	struct stat status = {0};
 	if (descriptor >= 0) fstat(descriptor, &status);
-	*page = (struct shared_page){memory, descriptor, (uint64_t)status.st_dev, (uint64_t)status.st_ino, master};
+	*shared = (struct shared_memory){layout, descriptor, (uint64_t)status.st_dev, (uint64_t)status.st_ino, master};
 }
 
 /* To make a file longer than this limit is answered by a signal that ends the process. */
 static bool is_within_the_limit_of_files(void) {
 	struct rlimit limit;
 	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-	       (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= sizeof(struct page_memory));
+	       (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= sizeof(struct shared_layout));
 }
 
-static bool map_sealed(struct shared_page *page, int descriptor, process_identity master) {
+static bool map_sealed(struct shared_memory *shared, int descriptor, process_identity master) {
 	bool sealed = is_within_the_limit_of_files() && fchmod(descriptor, S_IRUSR | S_IWUSR) == 0 &&
-		      ftruncate(descriptor, sizeof(struct page_memory)) == 0 &&
+		      ftruncate(descriptor, sizeof(struct shared_layout)) == 0 &&
 		      fcntl(descriptor, F_ADD_SEALS, SEALS) == 0;
-	struct page_memory *memory = sealed ? map(descriptor) : NULL;
-	if (memory) remember(page, memory, descriptor, master);
-	return memory != NULL;
+	struct shared_layout *layout = sealed ? map(descriptor) : NULL;
+	if (layout) remember(shared, layout, descriptor, master);
+	return layout != NULL;
 }
 
-enum status shared_page_make(struct shared_page *page, process_identity master) {
+enum status shared_memory_make(struct shared_memory *shared, process_identity master) {
 	int descriptor = make_memfd();
-	if (descriptor >= 0 && !map_sealed(page, descriptor, master)) {
+	if (descriptor >= 0 && !map_sealed(shared, descriptor, master)) {
 		close(descriptor);
 		descriptor = -1;
 	}
-	if (descriptor < 0) remember(page, map(-1), -1, master); /* children still have it, and nobody else finds it */
-	if (!page->memory) return STATUS_UNREADABLE;
-	if (descriptor >= 0 && !shared_page_reserve(page, 0, offsetof(struct page_memory, slots))) {
-		shared_page_leave(page);
+	if (descriptor < 0)
+		remember(shared, map(-1), -1, master); /* children still have it, and nobody else finds it */
+	if (!shared->layout) return STATUS_UNREADABLE;
+	if (descriptor >= 0 && !shared_memory_reserve(shared, 0, offsetof(struct shared_layout, slots))) {
+		shared_memory_leave(shared);
 		return STATUS_NO_MEMORY;
 	}
-	page->memory->head = (struct page_head){our_shape, master};
+	shared->layout->head = (struct shared_head){our_shape, master};
 	return STATUS_OK;
 }
 
-/* A file of this user's alone, as long as a page. What was found under a name may be anything, a device too, and a
- * device is not to be opened: this looks at a descriptor that was opened for nothing (O_PATH). */
+/* A file of this user's alone, as long as shared memory. What was found under a name may be anything, a device too, and
+ * a device is not to be opened: this looks at a descriptor that was opened for nothing (O_PATH). */
 static bool is_own_file(int descriptor) {
 	struct stat status;
 	return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-	       (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 && status.st_size == sizeof(struct page_memory);
+	       (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 && status.st_size == sizeof(struct shared_layout);
 }
 
-/* A page of this master's, that nobody can cut short. */
-static bool is_page(int descriptor, process_identity master) {
-	struct page_head head;
+/* Shared memory of this master's, that nobody can cut short. */
+static bool is_shared_memory(int descriptor, process_identity master) {
+	struct shared_head head;
 	return (fcntl(descriptor, F_GET_SEALS) & SEALS) == SEALS &&
 	       pread(descriptor, &head, sizeof head, 0) == sizeof head &&
 	       memcmp(&head.shape, &our_shape, sizeof our_shape) == 0 && head.master == master;
 }
 
 static bool is_named_so(int folder, const char *entry) {
-	static const char name[] = "/memfd:" PAGE_NAME " (deleted)";
+	static const char name[] = "/memfd:" MEMFD_NAME " (deleted)";
 	char target[sizeof name];
 	ssize_t length = readlinkat(folder, entry, target, sizeof target);
 	return length == sizeof name - 1 && memcmp(target, name, sizeof name - 1) == 0;
@@ -140,19 +142,19 @@ static int open_own(int folder, const char *entry) {
 	return descriptor;
 }
 
-static bool join_by(struct shared_page *page, int folder, const char *entry, process_identity master) {
+static bool join_by(struct shared_memory *shared, int folder, const char *entry, process_identity master) {
 	int descriptor = is_named_so(folder, entry) ? open_own(folder, entry) : -1;
 	if (descriptor < 0) return false;
-	struct page_memory *memory = is_page(descriptor, master) ? map(descriptor) : NULL;
-	if (memory)
-		remember(page, memory, descriptor, master);
+	struct shared_layout *layout = is_shared_memory(descriptor, master) ? map(descriptor) : NULL;
+	if (layout)
+		remember(shared, layout, descriptor, master);
 	else
 		close(descriptor);
-	return memory != NULL;
+	return layout != NULL;
 }
 
 /* Looks through the descriptors of one process; what may not be seen is not found. */
-static bool join_through(struct shared_page *page, pid_t sibling, process_identity master) {
+static bool join_through(struct shared_memory *shared, pid_t sibling, process_identity master) {
 	char name[32];
 	struct numbered_folder folder;
 	snprintf(name, sizeof name, "/proc/%d/fd", (int)sibling);
@@ -161,7 +163,7 @@ static bool join_through(struct shared_page *page, pid_t sibling, process_identi
 	int64_t number;
 	while (!joined && (number = numbered_folder_next(&folder))) {
 		snprintf(name, sizeof name, "%lld", (long long)number);
-		joined = join_by(page, folder.descriptor, name, master);
+		joined = join_by(shared, folder.descriptor, name, master);
 	}
 	numbered_folder_close(&folder);
 	return joined;
@@ -177,21 +179,21 @@ static process_identity sibling(pid_t pid, process_identity master) {
 }
 
 /* Who it is, is asked again when its page was found: its number may be another's by now, or its user another. */
-static bool join_sibling(struct shared_page *page, pid_t pid, process_identity master) {
+static bool join_sibling(struct shared_memory *shared, pid_t pid, process_identity master) {
 	process_identity found = sibling(pid, master);
-	if (!found || !join_through(page, pid, master)) return false;
+	if (!found || !join_through(shared, pid, master)) return false;
 	if (sibling(pid, master) == found) return true;
-	shared_page_leave(page);
+	shared_memory_leave(shared);
 	return false;
 }
 
-static bool join_siblings(struct shared_page *page, process_identity master) {
+static bool join_siblings(struct shared_memory *shared, process_identity master) {
 	struct numbered_folder processes;
 	if (!numbered_folder_open(&processes, "/proc")) return false;
 	bool joined = false;
 	int64_t number;
 	while (!joined && (number = numbered_folder_next(&processes)))
-		joined = join_sibling(page, (pid_t)number, master);
+		joined = join_sibling(shared, (pid_t)number, master);
 	numbered_folder_close(&processes);
 	return joined;
 }
@@ -214,30 +216,30 @@ static int lock_children_of(pid_t master) {
 	return -1;
 }
 
-enum status shared_page_find(struct shared_page *page, process_identity master) {
+enum status shared_memory_find(struct shared_memory *shared, process_identity master) {
 	if (!process_is_alive(master)) return STATUS_UNREADABLE;
 	int lock = lock_children_of(process_number(master));
-	enum status status = join_siblings(page, master) ? STATUS_OK : shared_page_make(page, master);
+	enum status status = join_siblings(shared, master) ? STATUS_OK : shared_memory_make(shared, master);
 	if (lock < 0) return status;
 	flock(lock, LOCK_UN); /* a child that another thread forks meanwhile has it too, and would keep it */
 	close(lock);
 	return status;
 }
 
-void shared_page_leave(struct shared_page *page) {
-	if (!page->memory) return;
-	munmap(page->memory, sizeof *page->memory);
-	if (is_still_open(page)) close(page->descriptor);
-	*page = (struct shared_page){.descriptor = -1};
+void shared_memory_leave(struct shared_memory *shared) {
+	if (!shared->layout) return;
+	munmap(shared->layout, sizeof *shared->layout);
+	if (is_still_open(shared)) close(shared->descriptor);
+	*shared = (struct shared_memory){.descriptor = -1};
 }
 
-process_identity shared_page_owner(const struct shared_page *page, unsigned number) {
-	return page->memory && number < SHARED_PAGE_SLOTS ? atomic_load(&page->memory->owners[number].identity) : 0;
+process_identity shared_memory_owner(const struct shared_memory *shared, unsigned number) {
+	return shared->layout && number < SHARED_SLOTS ? atomic_load(&shared->layout->owners[number].identity) : 0;
 }
 
 /* Text that another process wrote ends where its field does. */
 static void end_texts(struct worker_report *report) {
-	report->role[sizeof report->role - 1] = report->allocator[sizeof report->allocator - 1] = '\0';
+	report->title[sizeof report->title - 1] = report->allocator[sizeof report->allocator - 1] = '\0';
 	report->version[sizeof report->version - 1] = report->verdict[sizeof report->verdict - 1] = '\0';
 	report->answer.outcome[sizeof report->answer.outcome - 1] = '\0';
 	report->answer.reason[sizeof report->answer.reason - 1] = '\0';
@@ -256,7 +258,8 @@ bool read_settled(const _Atomic uint32_t *sequence, void *out, const void *from,
 }
 
 /* The report and the history of one moment, which lie one after the other. */
-bool slot_read(const struct slot *slot, struct worker_report *report, struct history *history, uint64_t until) {
+bool slot_memory_read(
+	const struct slot_memory *slot, struct worker_report *report, struct history *history, uint64_t until) {
 	for (;;) {
 		uint32_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
 		bool read =
@@ -270,14 +273,14 @@ bool slot_read(const struct slot *slot, struct worker_report *report, struct his
 	return true;
 }
 
-bool shared_page_read(const struct shared_page *page, unsigned number, process_identity *owner,
+bool shared_memory_read(const struct shared_memory *shared, unsigned number, process_identity *owner,
 	struct worker_report *report, struct history *history) {
-	return shared_page_read_until(page, number, owner, report, history, history_now() + PAGE_READ_MS);
+	return shared_memory_read_until(shared, number, owner, report, history, history_now() + SHARED_READ_MS);
 }
 
-bool shared_page_read_until(const struct shared_page *page, unsigned number, process_identity *owner,
+bool shared_memory_read_until(const struct shared_memory *shared, unsigned number, process_identity *owner,
 	struct worker_report *report, struct history *history, uint64_t until) {
-	*owner = shared_page_owner(page, number);
-	return *owner && slot_read(&page->memory->slots[number], report, history, until) && report->of == *owner &&
-	       shared_page_owner(page, number) == *owner;
+	*owner = shared_memory_owner(shared, number);
+	return *owner && slot_memory_read(&shared->layout->slots[number], report, history, until) &&
+	       report->of == *owner && shared_memory_owner(shared, number) == *owner;
 }

@@ -3,7 +3,7 @@
 require "test_helper"
 
 # What servers call their processes; test/workers_servers_test.rb asks real ones.
-class RoleTest < Minitest::Test
+class ProcessTitleTest < Minitest::Test
   KNOWN = {
     "puma: cluster worker 0: 4711 [shop]" => ["worker", 0, 4711],
     "puma: cluster worker 31: 7" => ["worker", 31, 7],
@@ -22,28 +22,28 @@ class RoleTest < Minitest::Test
 
   def test_known_titles
     KNOWN.each do |title, (name, index, told)|
-      role = AllocStats::Sampler::Role.of(title.b)
-      assert_equal [name, index, told], [role.name, role.index, role.told], title
-      assert_equal name == "worker", role.worker?
+      title_of = AllocStats::Agent::ProcessTitle.of(title.b)
+      assert_equal [name, index, told], [title_of.name, title_of.index, title_of.told], title
+      assert_equal name == "worker", title_of.worker?
     end
   end
 
   def test_titles_that_say_nothing
-    UNKNOWN.each { |title| assert_nil AllocStats::Sampler::Role.of(title.b), title.inspect }
+    UNKNOWN.each { |title| assert_nil AllocStats::Agent::ProcessTitle.of(title.b), title.inspect }
   end
 
   def test_the_master_is_the_parent_unless_the_title_tells_of_another
-    role = ->(title) { AllocStats::Sampler::Role.of(title).master }
-    assert_equal Process.ppid, role.call("unicorn worker[0]")
-    assert_equal Process.ppid, role.call("puma: cluster worker 0: #{Process.ppid}")
-    assert_nil role.call("puma: cluster worker 0: #{Process.pid}"), "a worker that another worker has forked"
-    assert_nil role.call("unicorn master")
+    title_of = ->(title) { AllocStats::Agent::ProcessTitle.of(title).master }
+    assert_equal Process.ppid, title_of.call("unicorn worker[0]")
+    assert_equal Process.ppid, title_of.call("puma: cluster worker 0: #{Process.ppid}")
+    assert_nil title_of.call("puma: cluster worker 0: #{Process.pid}"), "a worker that another worker has forked"
+    assert_nil title_of.call("unicorn master")
   end
 
   def test_a_title_as_it_is_now
-    titles = ChildProcess.ruby(%(before = AllocStats::Sampler::Role.title; Process.setproctitle("unicorn worker[1] -c x"); [before, AllocStats::Sampler::Role.title]), arguments: ["here"]).value
+    titles = ChildProcess.ruby(%(before = AllocStats::Agent::ProcessTitle.text; Process.setproctitle("unicorn worker[1] -c x"); [before, AllocStats::Agent::ProcessTitle.text]), arguments: ["here"]).value
     assert_match(/ruby.* here\z/m, titles[0])
     assert_equal "unicorn worker[1] -c x", titles[1]
-    assert_equal "", AllocStats::Sampler::Role.title(0)
+    assert_equal "", AllocStats::Agent::ProcessTitle.text(0)
   end
 end

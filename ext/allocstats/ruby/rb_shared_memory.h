@@ -1,21 +1,22 @@
-/* This process's part in the shared page, for the files that serve AllocStats::SharedPage. */
-#ifndef ALLOCSTATS_RB_SHARED_PAGE_H
-#define ALLOCSTATS_RB_SHARED_PAGE_H
+/* This process's part in the shared memory, for the files that serve AllocStats::SharedMemory. */
+#ifndef ALLOCSTATS_RB_SHARED_MEMORY_H
+#define ALLOCSTATS_RB_SHARED_MEMORY_H
 
+#include "agent/slot.h"
 #include "rb_allocstats.h"
-#include "workers/seat.h"
 
 #include <stdbool.h>
 
-/* They change with the GVL held, and by the main Ractor alone; a page once had is kept until the process ends. */
-extern struct shared_page process_page;
-extern struct seat process_seat;
+/* They change with the GVL held, and by the main Ractor alone; shared memory once had is kept until the process ends.
+ */
+extern struct shared_memory our_memory;
+extern struct slot our_slot;
 
-/* Whether this very process has a seat: a forked child has its parent's in memory, and must not write there. */
-bool process_is_seated(void);
+/* Whether this very process has a slot: a forked child has its parent's in memory, and must not write there. */
+bool has_slot(void);
 
 /* Raises where it has none. */
-void demand_seat(void);
+void demand_slot(void);
 
 /* Copies a String, or nothing for nil, into a field of fixed size, cut where it does not fit and ended by a NUL. */
 void copy_text(char *field, size_t room, VALUE text);

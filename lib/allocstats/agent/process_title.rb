@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module AllocStats
-  class Sampler
+  class Agent
     # What a forking server calls this process in its title: the only thing about a worker that all of them tell. Read
     # from /proc/self/cmdline, since Process.setproctitle does not change $0.
     #
@@ -9,7 +9,7 @@ module AllocStats
     #   "service" for Pitchfork's; "passing" for a process that is about to become something else
     # - `index` (Integer or nil) of a worker, as the server counts
     # - `told` (Integer or nil) the master's pid, where the title has it
-    class Role < Struct.new(:name, :index, :told, keyword_init: true)
+    class ProcessTitle < Struct.new(:name, :index, :told, keyword_init: true)
       TITLES = {
         /\Apuma: cluster worker (?<index>\d+): (?<master>\d+)/ => "worker",
         /\Apuma \d/ => "server",
@@ -27,16 +27,16 @@ module AllocStats
       MOMENT = 0.01
 
       # The title as it is now; "" where there is no /proc.
-      def self.title(process = "self")
+      def self.text(process = "self")
         File.binread("/proc/#{process}/cmdline").tr("\0", " ").rstrip
       rescue SystemCallError
         ""
       end
 
-      # @return [Role, nil] nil where the title is none of a forking server's
-      def self.of(title)
+      # @return [ProcessTitle, nil] nil where the title is none of a forking server's
+      def self.of(text)
         TITLES.each do |pattern, name|
-          fields = pattern.match(title)&.named_captures or next
+          fields = pattern.match(text)&.named_captures or next
           return new(name: name, index: fields["index"]&.to_i, told: fields["master"]&.to_i)
         end
         nil
@@ -52,8 +52,8 @@ module AllocStats
         return unless worker?
         TRIES.times do
           parent = Process.ppid
-          title = Role.title(parent) # of a process that is about to end, it is empty
-          passing = title.empty? || Role.of(title)&.passing?
+          text = ProcessTitle.text(parent) # of a process that is about to end, it is empty
+          passing = text.empty? || ProcessTitle.of(text)&.passing?
           return (parent if told.nil? || told == parent) if !passing && parent == Process.ppid
           sleep MOMENT
         end

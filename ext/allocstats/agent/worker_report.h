@@ -1,9 +1,10 @@
-/* What a worker says of itself in the page that all workers of a server share. Fixed sizes, and no pointers. */
+/* What a worker says of itself in the shared memory that all workers of a server share. Fixed sizes, and no pointers.
+ */
 #ifndef ALLOCSTATS_WORKER_REPORT_H
 #define ALLOCSTATS_WORKER_REPORT_H
 
+#include "agent/history.h"
 #include "kernel/process_stat.h"
-#include "workers/history.h"
 
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ struct worker_report {
 	struct sample sample;
 	struct slow_figures slow;
 	struct worker_answer answer;
-	char role[16]; /* "worker", "master", ... as the process's title says; "" where it says nothing */
+	char title[16]; /* "worker", "master", ... as the process's title says; "" where it says nothing */
 	char allocator[24], version[32], verdict[24];
 };
 

@@ -1,8 +1,8 @@
 /*
  * What a process was like over the last day: two rings of points, each of a fixed size. Every point goes into the fine
  * ring, which at the usual ten seconds reaches back an hour, and the first of each minute also into the coarse one,
- * which reaches back a day. A history is plain memory, so it can lie in a page that other processes read; who reads one
- * that another writes takes a copy first, and trusts no index in it.
+ * which reaches back a day. A history is plain memory, so it can lie in shared memory that other processes read; who
+ * reads one that another writes takes a copy first, and trusts no index in it.
  */
 #ifndef ALLOCSTATS_HISTORY_H
 #define ALLOCSTATS_HISTORY_H
@@ -26,8 +26,7 @@ struct slow_figures {
 };
 
 #define NO_SLOW_FIGURES(at)                                                                                            \
-	((struct slow_figures){                                                                                        \
-		(at), HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT})
+	((struct slow_figures){(at), HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT, HISTORY_ABSENT})
 
 struct history_point {
 	uint64_t at; /* milliseconds of CLOCK_BOOTTIME: the same clock for all processes of a machine, never set back */

@@ -3,8 +3,8 @@
 require "test_helper"
 require "support/object_count"
 
-# The sampler's thread, each time in a process of its own.
-class SamplerTest < Minitest::Test
+# The agent's thread, each time in a process of its own.
+class AgentTest < Minitest::Test
   # `eventually { ... }` is the block's value as soon as it is true; `in_child { ... }` that of a forked child.
   HELP = <<~RUBY
     def eventually(seconds = 20)
@@ -73,7 +73,7 @@ class SamplerTest < Minitest::Test
         $stderr.reopen(File::NULL)
         pid = fork { AllocStats.start; #{ending} }
         Process.wait(pid)
-        AllocStats::SharedPage.rows.map { |row| row[:pid] } - [$$]
+        AllocStats::SharedMemory.rows.map { |row| row[:pid] } - [$$]
       RUBY
       assert_empty left, ending
     end
@@ -94,7 +94,7 @@ class SamplerTest < Minitest::Test
       never = in_child { sleep 0.7; AllocStats.started? }
       AllocStats.start
       AllocStats.stop
-      stopped = in_child { sleep 0.7; AllocStats.started? || AllocStats::SharedPage.seated? }
+      stopped = in_child { sleep 0.7; AllocStats.started? || AllocStats::SharedMemory.slot? }
       [never, stopped, Thread.list.any? { |thread| thread.name == "allocstats" }]
     RUBY
   end
@@ -109,7 +109,7 @@ class SamplerTest < Minitest::Test
   end
 
   def test_a_child_that_only_passes_on_never_shows
-    assert_equal 1, child("AllocStats.start; 5.times { Process.wait(fork { exit! }) }; AllocStats::SharedPage.rows.size")
+    assert_equal 1, child("AllocStats.start; 5.times { Process.wait(fork { exit! }) }; AllocStats::SharedMemory.rows.size")
   end
 
   def test_a_daemon_goes_on
@@ -148,15 +148,15 @@ class SamplerTest < Minitest::Test
         end
         stop = true
         busy.join
-        [failed, AllocStats::SharedPage.rows.count { |row| row[:alive] }]
+        [failed, AllocStats::SharedMemory.rows.count { |row| row[:alive] }]
       RUBY
       assert_equal [0, 1], [failed, rows], entry.key
     end
   end
 
-  # At a moment of each call that is not the same twice, by raise, kill and Timeout: afterwards one sampler runs, and stops.
+  # At a moment of each call that is not the same twice, by raise, kill and Timeout: afterwards one agent runs, and stops.
   def test_whatever_interrupts_it
-    raised, threads, seats, started, stopped, left = child(<<~RUBY, timeout: 120)
+    raised, threads, slots, started, stopped, left = child(<<~RUBY, timeout: 120)
       require "timeout"
       random = Random.new(42)
       raised = 0
@@ -182,11 +182,11 @@ class SamplerTest < Minitest::Test
       eventually { AllocStats.history.size > size + 2 }
       eventually { Thread.list.count { |thread| thread.name == "allocstats" } == 1 }
       threads = Thread.list.count { |thread| thread.name == "allocstats" }
-      seats = AllocStats::SharedPage.rows.count { |row| row[:pid] == $$ }
-      [raised, threads, seats, AllocStats.started?, AllocStats.stop, AllocStats::SharedPage.rows.count { |row| row[:pid] == $$ }]
+      slots = AllocStats::SharedMemory.rows.count { |row| row[:pid] == $$ }
+      [raised, threads, slots, AllocStats.started?, AllocStats.stop, AllocStats::SharedMemory.rows.count { |row| row[:pid] == $$ }]
     RUBY
     assert_operator raised, :>, 0
-    assert_equal [1, 1, true, true, 0], [threads, seats, started, stopped, left]
+    assert_equal [1, 1, true, true, 0], [threads, slots, started, stopped, left]
   end
 
   def test_an_end_from_elsewhere_is_told
@@ -198,33 +198,119 @@ class SamplerTest < Minitest::Test
       [ended, AllocStats.start, AllocStats.history.size > 0]
     RUBY
     assert_equal [true, true, true], result.value
-    assert_equal "allocstats: the sampler has ended: Interrupt: for the test\n", result.stderr
+    assert_equal "allocstats: the agent has ended: Interrupt: for the test\n", result.stderr
   end
 
-  def test_an_error_ends_it_and_is_told_once
+  def test_a_job_that_fails_is_switched_off_alone
     result = ChildProcess.ruby(<<~RUBY)
       #{HELP}
       AllocStats.start(interval: 0.05)
-      AllocStats::SharedPage.define_singleton_method(:tick) { raise NoMemoryError, "for the test" }
-      [eventually { !AllocStats.started? }, AllocStats.history.size, AllocStats.workers.size]
+      reader, writer = IO.pipe
+      pid = fork { AllocStats.start; reader.read(1); exit!(AllocStats.workers.purge(only: Process.ppid, timeout: 20).complete? ? 0 : 1) }
+      sleep 0.01 until AllocStats.workers.size == 2
+      AllocStats::SharedMemory.define_singleton_method(:tick) { raise NoMemoryError, "for the test" }
+      off = eventually { AllocStats::Agent.current.jobs.off.any? && AllocStats::Agent.current.jobs.off }
+      sleep 0.3
+      writer.write("x") # the others go on: what another worker asks is done
+      answered = Process.wait2(pid)[1].success?
+      [AllocStats.started?, off.transform_keys(&:name), answered]
     RUBY
-    assert_equal [true, 0, 1], result.value
-    assert_equal "allocstats: the sampler has ended: NoMemoryError: for the test\n", result.stderr
+    assert_equal [true, {"AllocStats::Agent::Jobs::Sample": "NoMemoryError: for the test"}, true], result.value
+    assert_equal "allocstats: the agent's job AllocStats::Agent::Jobs::Sample is off, since it failed: NoMemoryError: for the test\n", result.stderr
+  end
+
+  JOBS = <<~RUBY
+    class Counting
+      class << self
+        attr_accessor :made, :ran, :forks, :due
+      end
+      self.made = self.ran = self.forks = 0
+      self.due = -> { AllocStats::Clock.now }
+      def initialize(agent) = (self.class.made += 1; @interval = agent.interval)
+      def due_at = self.class.due.call
+      def run = self.class.ran += 1
+      def forked = self.class.forks += 1
+    end
+  RUBY
+
+  def test_other_rooms_register_jobs
+    before, ran, made, forks, child, after, later = child(<<~RUBY)
+      #{JOBS}
+      AllocStats.start(interval: 3600)
+      before = Counting.ran
+      AllocStats::Agent::Jobs.register(Counting)
+      eventually { Counting.ran > 2 }
+      ran = Counting.ran
+      in_child = in_child { Counting.ran = Counting.made = 0; AllocStats.start; eventually { Counting.ran > 2 }; [Counting.made, Counting.ran > 2] }
+      AllocStats::Agent::Jobs.unregister(Counting)
+      sleep 0.2
+      after = Counting.ran
+      sleep 0.2
+      [before, ran > 2, Counting.made, Counting.forks, in_child, after, Counting.ran]
+    RUBY
+    assert_equal [0, true, 1, 1], [before, ran, made, forks]
+    assert_equal [1, true], child
+    assert_equal after, later
+  end
+
+  def test_a_job_that_is_always_due_does_not_keep_it_awake
+    runs, spent = child(<<~RUBY)
+      #{JOBS}
+      AllocStats.start(interval: 3600)
+      AllocStats::Agent::Jobs.register(Counting)
+      cpu = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
+      sleep 1
+      [Counting.ran, Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - cpu]
+    RUBY
+    assert_operator runs, :<=, 110
+    assert_operator spent, :<, 0.5
+  end
+
+  def test_what_is_no_time_of_a_job
+    ['-> { "soon" }', "-> { raise 'no' }", "-> { Float::NAN }", "-> { nil }", "-> { Float::INFINITY }", "-> { -> {} }"].each do |due|
+      started, samples, spent = child(<<~RUBY)
+        #{JOBS}
+        $stderr.reopen(File::NULL)
+        Counting.due = #{due}
+        AllocStats::Agent::Jobs.register(Counting)
+        AllocStats.start(interval: 0.05)
+        size = AllocStats.history.size
+        cpu = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
+        samples = eventually { AllocStats.history.size > size + 3 }
+        [AllocStats.started?, samples, Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - cpu]
+      RUBY
+      assert_equal [true, true], [started, samples], due
+      assert_operator spent, :<, 0.4, due
+    end
+  end
+
+  def test_a_job_that_cannot_be_made
+    result = ChildProcess.ruby(<<~RUBY)
+      #{HELP}
+      broken = Class.new { def self.name = "Broken"; def self.to_s = name; def initialize(_agent) = raise("no") }
+      AllocStats::Agent::Jobs.register(broken)
+      AllocStats.start(interval: 0.05)
+      size = AllocStats.history.size
+      eventually { AllocStats.history.size > size + 3 }
+      [AllocStats.started?, AllocStats::Agent.current.jobs.off.values]
+    RUBY
+    assert_equal [true, ["RuntimeError: no"]], result.value
+    assert_equal 1, result.stderr.lines.size
   end
 
   def test_where_there_can_be_no_more_threads
     result = ChildProcess.ruby(<<~RUBY)
       #{HELP}
-      AllocStats::Sampler
+      AllocStats::Agent
       Thread.define_singleton_method(:new) { |*| raise ThreadError, "can't create Thread" }
       [AllocStats.start, AllocStats.started?, AllocStats.workers.size, in_child { AllocStats.started? }]
     RUBY
     assert_equal [false, false, 1, false], result.value
-    assert_equal ["allocstats: the sampler has ended: ThreadError: can't create Thread"], result.stderr.lines(chomp: true).uniq
+    assert_equal ["allocstats: the agent has ended: ThreadError: can't create Thread"], result.stderr.lines(chomp: true).uniq
   end
 
   def test_a_sample_makes_no_ruby_object
-    code = "AllocStats.start(interval: 3600); ObjectCount.of(1000) { AllocStats::SharedPage.tick }"
+    code = "AllocStats.start(interval: 3600); ObjectCount.of(1000) { AllocStats::SharedMemory.tick }"
     assert_equal 0, child(code, require: ["allocstats", ObjectCount::FILE])
   end
 
@@ -233,7 +319,7 @@ class SamplerTest < Minitest::Test
     skip entry.missing if entry.missing
     threads = child(<<~RUBY, allocator: entry)
       AllocStats.start(interval: 3600)
-      eventually { Thread.list.find { |thread| thread.name == "allocstats" }.status == "sleep" && AllocStats::SharedPage.own_row[:figures][:pss] }
+      eventually { Thread.list.find { |thread| thread.name == "allocstats" }.status == "sleep" && AllocStats::SharedMemory.own_row[:figures][:pss] }
       sleep 0.1
       given = 0
       safe_point = AllocStats.method(:safe_point)
@@ -249,6 +335,6 @@ class SamplerTest < Minitest::Test
       AllocStats.start
       [before[:history], AllocStats.private_heap.held[:history]]
     RUBY
-    assert_equal [0, 0], held, "the slot is in the shared page"
+    assert_equal [0, 0], held, "the slot is in the shared memory"
   end
 end

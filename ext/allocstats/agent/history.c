@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "workers/history.h"
+#include "agent/history.h"
 
 #include <time.h>
 
