@@ -27,11 +27,17 @@ static void *block_at(uintptr_t address) {
 	return (void *)address;
 }
 
+/* As the hooks do: the bytes are counted off first. */
+static void born(uintptr_t address, uint64_t size, uintptr_t caller) {
+	heap_profile_countdown.bytes_left -= (int64_t)size;
+	heap_profile_born(block_at(address), size, caller);
+}
+
 TEST(what_is_born_lives_until_it_dies) {
 	uint64_t held = private_held(PRIVATE_heap_profile);
 	REQUIRE_EQUAL(STATUS_OK, heap_profile_begin(&every_block));
 	errno = 77;
-	for (uintptr_t i = 1; i <= 100; i++) heap_profile_born(block_at(i * 64), 1000, 0x1234);
+	for (uintptr_t i = 1; i <= 100; i++) born(i * 64, 1000, 0x1234);
 	CHECK_EQUAL(100, live_samples());
 	struct live_sample sample;
 	CHECK(heap_profile_dies(block_at(64), &sample));
@@ -55,9 +61,9 @@ TEST(what_is_born_lives_until_it_dies) {
 
 TEST(a_copy_tells_what_was_born_after_the_one_before) {
 	REQUIRE_EQUAL(STATUS_OK, heap_profile_begin(&every_block));
-	heap_profile_born(block_at(64), 10, 0);
+	born(64, 10, 0);
 	uint64_t first = live_samples();
-	heap_profile_born(block_at(128), 10, 0);
+	born(128, 10, 0);
 	struct heap_profile_copy copy;
 	REQUIRE_EQUAL(STATUS_OK, heap_profile_read(&copy));
 	CHECK_EQUAL(1, first);
@@ -72,7 +78,7 @@ TEST(what_does_not_fit_is_counted) {
 	struct heap_profile_settings small = every_block;
 	small.limit = 10;
 	REQUIRE_EQUAL(STATUS_OK, heap_profile_begin(&small));
-	for (uintptr_t i = 1; i <= 25; i++) heap_profile_born(block_at(i * 64), 100, 0);
+	for (uintptr_t i = 1; i <= 25; i++) born(i * 64, 100, 0);
 	struct heap_profile_copy copy;
 	REQUIRE_EQUAL(STATUS_OK, heap_profile_read(&copy));
 	CHECK_EQUAL(10, copy.live_samples);
@@ -96,15 +102,15 @@ TEST(settings_out_of_bounds_are_refused) {
 
 TEST(nothing_is_read_where_no_profile_is_on) {
 	CHECK_EQUAL(UINT64_MAX, live_samples());
-	heap_profile_born(block_at(64), 100, 0);
+	born(64, 100, 0);
 	CHECK(!heap_profile_dies(block_at(64), NULL));
 }
 
 static void *churn(void *seed) {
 	for (uintptr_t i = 0; i < 3000; i++) {
-		void *block = block_at(((uintptr_t)seed << 32) + i % 50 * 64);
-		heap_profile_born(block, 100, (uintptr_t)seed);
-		heap_profile_dies(block, NULL);
+		uintptr_t block = ((uintptr_t)seed << 32) + i % 50 * 64;
+		born(block, 100, (uintptr_t)seed);
+		heap_profile_dies(block_at(block), NULL);
 	}
 	return NULL;
 }
@@ -127,10 +133,10 @@ TEST(threads_share_a_profile) {
 
 TEST(a_child_goes_on_with_its_copy) {
 	REQUIRE_EQUAL(STATUS_OK, heap_profile_begin(&every_block));
-	heap_profile_born(block_at(64), 100, 0);
+	born(64, 100, 0);
 	pid_t child = fork();
 	if (child == 0) {
-		heap_profile_born(block_at(128), 100, 0);
+		born(128, 100, 0);
 		_exit(live_samples() == 2 && heap_profile_dies(block_at(64), NULL) && live_samples() == 1 ? 0 : 1);
 	}
 	int status = -1;
