@@ -14,6 +14,9 @@ class HeapProfileTest < Minitest::Test
 
   def large_strings(count) = Array.new(count) { "x" * MEGABYTE }
 
+  # Evaluates code as if it were in that file.
+  def compiled(code, file, line) = RubyVM::InstructionSequence.compile(code, file, file, line).eval
+
   def line_of(snapshot, line) = snapshot.by(:line).find { |row| row.name == "#{HERE}:#{line}" }
 
   def test_a_block_is_profiled
@@ -129,8 +132,8 @@ class HeapProfileTest < Minitest::Test
     odd = "\xFF\n\e[31m;\u{1F600}"
     kept = []
     profile = AllocStats.heap_profile(interval: 1024) do
-      kept << eval("'x' * #{MEGABYTE}", binding, odd, 7) # standard:disable Style/EvalWithLocation
-      kept << Class.new { define_method("odd\n\e;".to_sym) { "x" * MEGABYTE } }.new.public_send("odd\n\e;".to_sym)
+      kept << compiled("'x' * #{MEGABYTE}", odd, 7)
+      kept << Class.new { define_method(:"odd\n\e;") { "x" * MEGABYTE } }.new.public_send(:"odd\n\e;")
       kept << Class.new { define_method("\xFF".b.to_sym) { "x" * MEGABYTE } }.new.public_send("\xFF".b.to_sym)
       kept << Array.instance_method(:pack).bind_call(["x" * MEGABYTE], "a*")
     end
@@ -240,7 +243,7 @@ class HeapProfileTest < Minitest::Test
   # Code is kept while its names may be asked for, and no longer.
   def test_code_that_is_gone_has_its_name
     Profile.start(interval: 1024)
-    kept = Array.new(20) { |i| Module.new.module_eval("def self.made = 'x' * #{MEGABYTE}; made", "made_#{i}.rb", 5) }
+    kept = Array.new(20) { |i| compiled("'x' * #{MEGABYTE}", "made_#{i}.rb", 5) }
     4.times { GC.start }
     GC.compact if GC.respond_to?(:compact)
     names = Profile.stop.by(:line).map(&:name)

@@ -165,7 +165,8 @@ TEST(calls_of_malloc_lead_here_and_no_longer_when_it_is_over) {
 	CHECK(redirection.objects >= 1 && redirection.slots >= 1);
 	uint64_t samples = sampled_strdups(copies, 10);
 	CHECK(samples >= 10);
-	/* this program's own table is left alone, so what it frees stays in the profile: only the library's calls count */
+	/* this program's own table is left alone, so what it frees stays in the profile: only the library's calls count
+	 */
 	for (int i = 0; i < 10; i++) free(copies[i]);
 	struct redirection again;
 	CHECK_EQUAL(STATUS_OK, redirection_follow(&again));

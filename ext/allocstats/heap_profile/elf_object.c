@@ -44,7 +44,8 @@ static const void *pointer_of(const struct elf_object *object, const ElfW(Dyn) *
 }
 
 bool elf_object_read(struct elf_object *out, const struct dl_phdr_info *info) {
-	*out = (struct elf_object){.headers = info->dlpi_phdr, .header_count = info->dlpi_phnum, .bias = info->dlpi_addr};
+	*out = (struct elf_object){
+		.headers = info->dlpi_phdr, .header_count = info->dlpi_phnum, .bias = info->dlpi_addr};
 	read_ranges(out);
 	const ElfW(Dyn) *entry = dynamic_section(out);
 	bool with_addends = false;

@@ -10,8 +10,8 @@
 struct elf_object {
 	const ElfW(Phdr) * headers;
 	size_t header_count;
-	uintptr_t bias;       /* what is added to the object's own addresses */
-	uintptr_t start, end; /* all that it maps */
+	uintptr_t bias;                     /* what is added to the object's own addresses */
+	uintptr_t start, end;               /* all that it maps */
 	uintptr_t sealed_start, sealed_end; /* what the dynamic linker made read-only after it had filled it in */
 	const ElfW(Sym) * symbols;
 	const char *names;

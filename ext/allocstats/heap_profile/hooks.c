@@ -9,7 +9,9 @@ const char *const heap_function_names[HEAP_FUNCTION_COUNT] = {
 #undef HEAP_FUNCTION
 };
 
-#define HEAP_FUNCTION(name, function, returned, parameters) static returned(*real_##function) parameters;
+#define HEAP_FUNCTION(name, function, returned, parameters)                                                            \
+	typedef returned function##_function parameters;                                                               \
+	static function##_function *real_##function;
 #include "functions.def"
 #undef HEAP_FUNCTION
 

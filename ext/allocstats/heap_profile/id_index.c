@@ -19,7 +19,8 @@ static void put(struct id_index *index, uint64_t key, uint32_t id) {
 }
 
 static bool grow(struct id_index *index) {
-	struct id_index larger = {.capacity = index->capacity ? index->capacity * 2 : FIRST_CAPACITY, .count = index->count};
+	struct id_index larger = {
+		.capacity = index->capacity ? index->capacity * 2 : FIRST_CAPACITY, .count = index->count};
 	larger.places = private_alloc(PRIVATE_heap_profile, larger.capacity * sizeof *larger.places);
 	if (!larger.places) return false;
 	for (size_t i = 0; i < index->capacity; i++)

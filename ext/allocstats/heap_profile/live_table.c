@@ -31,7 +31,8 @@ bool live_table_init(struct live_table *table, size_t limit) {
 }
 
 void live_table_clear(struct live_table *table) {
-	for (size_t i = 0; i < FILTER_WORDS; i++) atomic_store_explicit(&heap_profile_filter[i], 0, memory_order_relaxed);
+	for (size_t i = 0; i < FILTER_WORDS; i++)
+		atomic_store_explicit(&heap_profile_filter[i], 0, memory_order_relaxed);
 	private_free(PRIVATE_heap_profile, table->places);
 	private_free(PRIVATE_heap_profile, table->blocks_of_bit);
 	*table = (struct live_table){0};

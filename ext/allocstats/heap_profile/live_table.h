@@ -13,10 +13,10 @@
 enum { SIZE_BITS = 40, BIRTH_BITS = 24 };
 
 struct live_sample {
-	uintptr_t block;          /* 0 where the place is free */
+	uintptr_t block;             /* 0 where the place is free */
 	uint64_t size : SIZE_BITS;   /* a terabyte at most */
 	uint64_t birth : BIRTH_BITS; /* after how many snapshots */
-	uint32_t site, second;    /* where, and how long after the profile began */
+	uint32_t site, second;       /* where, and how long after the profile began */
 };
 
 struct live_table {

@@ -151,6 +151,7 @@ static const struct stack *walk(struct countdown *countdown, uintptr_t caller) {
 	stack->caller = stack->kind == STACK_FRAMES && host ? 0 : caller;
 	if (countdown->thread == NO_ID) countdown->thread = stack_table_thread(&profile.stacks);
 	stack->thread = countdown->thread;
+	if (stack->thread != NO_ID) stack_table_name(&profile.stacks, stack->thread);
 	return stack;
 }
 
@@ -203,7 +204,8 @@ void heap_profile_lives_on(const struct live_sample *sample) {
 	errno = error;
 }
 
-static struct live_row *row_of(struct heap_profile_copy *out, struct id_index *index, const struct live_sample *sample) {
+static struct live_row *row_of(
+	struct heap_profile_copy *out, struct id_index *index, const struct live_sample *sample) {
 	uint64_t key = mix_bits((uint64_t)sample->site << BIRTH_BITS | sample->birth);
 	uint32_t id = id_index_find(index, key);
 	if (id == NO_ID) {

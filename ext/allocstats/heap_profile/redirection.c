@@ -70,7 +70,7 @@ enum slot_state { SLOT_FRESH, SLOT_DONE, SLOT_FOREIGN, SLOT_UNKNOWN };
 static bool in_main_program(uintptr_t address) {
 	uintptr_t start, end;
 	return redirection_object_range((const void *)getauxval(AT_PHDR), &start, &end) && address >= start &&
-		address < end;
+	       address < end;
 }
 
 static enum slot_state state_of(const struct elf_object *object, const struct elf_slot *slot, int function) {
@@ -233,7 +233,8 @@ static bool find_functions(void) {
 	bool bound = hooks_bind(&owner);
 	now.owner_is_libc = owner.libc;
 	if (owner.main_program)
-		bound = refuse("malloc is part of the program itself (%s), whose calls of it go through no table", owner.path);
+		bound = refuse(
+			"malloc is part of the program itself (%s), whose calls of it go through no table", owner.path);
 	else if (!bound)
 		refuse("%s has malloc, but not all of calloc, realloc and free", owner.path);
 	loaded_object_close(&owner);
@@ -277,11 +278,13 @@ static void restore_slot(const struct elf_slot *slot, void *data) {
 	int function = function_named(slot->name);
 	const struct redirected_slot *known = function < 0 ? NULL : remembered(slot->address);
 	if (!known) return;
-	uintptr_t original = hook_original((enum heap_function)function), hook = hook_address((enum heap_function)function);
+	uintptr_t original = hook_original((enum heap_function)function),
+		  hook = hook_address((enum heap_function)function);
 	uintptr_t value = __atomic_load_n(slot->address, __ATOMIC_RELAXED);
 	if (value != hook) {
 		/* of an object that was unloaded and loaded again it is as the linker made it */
-		bool fresh = value == known->original || value == original || (slot->lazy && within(walk->object, value));
+		bool fresh =
+			value == known->original || value == original || (slot->lazy && within(walk->object, value));
 		now.state.changed += !fresh;
 		return;
 	}

@@ -3,10 +3,10 @@
  * except for the dynamic linker, this extension, and the allocator that owns malloc where that is not the C library,
  * which calls malloc through a table like everyone else.
  *
- * A slot is changed only while it holds the owner's own function, or nothing that was resolved yet; on the way back only
- * while it holds our hook. An object of which a slot leads to another allocator or tool is left alone as a whole, since
- * what came from one malloc must not go to the free of another. Slots are written under the dynamic linker's lock, so no
- * object can vanish meanwhile, and only in objects that were loaded completely.
+ * A slot is changed only while it holds the owner's own function, or nothing that was resolved yet; on the way back
+ * only while it holds our hook. An object of which a slot leads to another allocator or tool is left alone as a whole,
+ * since what came from one malloc must not go to the free of another. Slots are written under the dynamic linker's
+ * lock, so no object can vanish meanwhile, and only in objects that were loaded completely.
  *
  * One caller at a time, who sees to that.
  */
@@ -23,16 +23,16 @@
 enum { REFUSAL_BYTES = 256 };
 
 struct redirection {
-	size_t objects, slots; /* redirected at this moment */
-	size_t foreign;        /* objects left alone: a slot of theirs leads to another allocator or tool */
-	size_t locked;         /* objects left alone: their table may not be made writable */
-	size_t changed;        /* slots that someone else has changed since, and that were left so */
+	size_t objects, slots;       /* redirected at this moment */
+	size_t foreign;              /* objects left alone: a slot of theirs leads to another allocator or tool */
+	size_t locked;               /* objects left alone: their table may not be made writable */
+	size_t changed;              /* slots that someone else has changed since, and that were left so */
 	char refusal[REFUSAL_BYTES]; /* a sentence that says why nothing was redirected, or empty */
 };
 
 /*
- * Redirects every loaded object; afterwards `out` tells what is so. UNSUPPORTED where it is refused: also where the object
- * that holds `host`, code of the host's own, would have to be left alone. NULL for no host.
+ * Redirects every loaded object; afterwards `out` tells what is so. UNSUPPORTED where it is refused: also where the
+ * object that holds `host`, code of the host's own, would have to be left alone. NULL for no host.
  */
 enum status redirection_begin(const void *host, struct redirection *out);
 /* Redirects what was loaded since, if anything was; a glance at a counter where nothing was. */

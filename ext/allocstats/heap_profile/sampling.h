@@ -1,7 +1,7 @@
 /*
  * Poisson sampling by bytes: of all bytes that are allocated each is met with the probability 1 / interval, and a block
- * is sampled when one of its bytes was met. So a block of `size` bytes stands for 1 / (1 - exp(-size / interval)) of its
- * kind, and sums of samples so weighted are unbiased (Horvitz and Thompson), with the variance given here.
+ * is sampled when one of its bytes was met. So a block of `size` bytes stands for 1 / (1 - exp(-size / interval)) of
+ * its kind, and sums of samples so weighted are unbiased (Horvitz and Thompson), with the variance given here.
  */
 #ifndef ALLOCSTATS_HEAP_PROFILE_SAMPLING_H
 #define ALLOCSTATS_HEAP_PROFILE_SAMPLING_H

@@ -91,8 +91,12 @@ uint32_t stack_table_site(struct stack_table *table, const struct stack *stack) 
 uint32_t stack_table_thread(struct stack_table *table) {
 	uint32_t id = pool_add(&table->threads);
 	if (id == POOL_FULL) return table->threads.count > 0 ? table->threads.count - 1 : NO_ID;
-	struct thread_row *row = pool_at(&table->threads, id);
-	row->id = (int)syscall(SYS_gettid);
-	if (prctl(PR_GET_NAME, row->name, 0, 0, 0) != 0) row->name[0] = '\0';
+	((struct thread_row *)pool_at(&table->threads, id))->id = (int)syscall(SYS_gettid);
 	return id;
+}
+
+void stack_table_name(struct stack_table *table, uint32_t thread) {
+	if (thread == MOST_THREADS - 1) return; /* it is many */
+	struct thread_row *row = pool_at(&table->threads, thread);
+	if (prctl(PR_GET_NAME, row->name, 0, 0, 0) != 0) row->name[0] = '\0';
 }

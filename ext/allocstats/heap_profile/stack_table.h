@@ -1,6 +1,6 @@
 /*
- * The stacks of a profile, each kept once: a frame is a code object of the host's language and a line, a stack a leaf in
- * the tree of all stacks, and a site a stack with the native code that asked and the thread that it ran on. Nothing
+ * The stacks of a profile, each kept once: a frame is a code object of the host's language and a line, a stack a leaf
+ * in the tree of all stacks, and a site a stack with the native code that asked and the thread that it ran on. Nothing
  * moves and nothing goes until the table is cleared, so what a snapshot knows by number it may read without a lock.
  */
 #ifndef ALLOCSTATS_HEAP_PROFILE_STACK_TABLE_H
@@ -65,5 +65,7 @@ void stack_table_clear(struct stack_table *table);
 uint32_t stack_table_site(struct stack_table *table, const struct stack *stack);
 /* The number of a row for the calling thread; of the last row, which stands for all others, when there are too many. */
 uint32_t stack_table_thread(struct stack_table *table);
+/* Reads the calling thread's name anew into its row. */
+void stack_table_name(struct stack_table *table, uint32_t thread);
 
 #endif

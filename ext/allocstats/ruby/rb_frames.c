@@ -15,10 +15,10 @@
 #include <ruby/thread.h>
 #include <ruby/version.h>
 
-int ruby_native_thread_p(void);
 int ruby_thread_has_gvl_p(void);
 
-/* A thread's remaining way after its last event is short; another Ruby thread on the same native one has another stack. */
+/* A thread's remaining way after its last event is short; another Ruby thread on the same native one has another stack.
+ */
 enum { NEAR_BYTES = 256 * 1024 };
 static _Thread_local uintptr_t ended_at;
 
@@ -77,7 +77,8 @@ static bool find_context(void) {
 }
 
 static bool has_stack(void) {
-	const struct context_head *context = *(const struct context_head **)(thread_pointer() + (uintptr_t)context_offset);
+	const struct context_head *context =
+		*(const struct context_head **)(thread_pointer() + (uintptr_t)context_offset);
 	return context && context->stack && context->frame;
 }
 #else

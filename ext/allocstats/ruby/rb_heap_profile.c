@@ -114,7 +114,8 @@ static VALUE site_to_ruby(const struct site *site) {
 	static const char *const kinds[] = {
 		[STACK_FRAMES] = "ruby", [STACK_NO_GVL] = "no_gvl", [STACK_COLLECTOR] = "collector"};
 	return rb_ary_new_from_args(6, symbol(kinds[site->kind]), boolean(site->cut), number_or_nil(site->node),
-		number_or_nil(site->thread), site->caller ? ULL2NUM(site->caller) : Qnil, estimate_to_ruby(&site->born));
+		number_or_nil(site->thread), site->caller ? ULL2NUM(site->caller) : Qnil,
+		estimate_to_ruby(&site->born));
 }
 
 static VALUE row_to_ruby(const struct live_row *row) {
@@ -207,8 +208,8 @@ static VALUE rb_heap_profile_native(VALUE self, VALUE address) {
 	Dl_info where;
 	uintptr_t call = (uintptr_t)NUM2ULL(address) - 1; /* the address is where the call comes back to */
 	if (!dladdr((const void *)call, &where) || !where.dli_fname) return Qnil;
-	return rb_ary_new_from_args(2, rb_str_new_cstr(where.dli_fname),
-		where.dli_sname ? rb_str_new_cstr(where.dli_sname) : Qnil);
+	return rb_ary_new_from_args(
+		2, rb_str_new_cstr(where.dli_fname), where.dli_sname ? rb_str_new_cstr(where.dli_sname) : Qnil);
 }
 
 void init_heap_profile(VALUE module) {

@@ -98,6 +98,9 @@ module AllocStats
       # @return [String] a gzipped protocol buffer, which `go tool pprof`, Pyroscope and Parca read
       def to_pprof = Pprof.of(self)
 
+      # @return [String] what gperftools' own pprof reads
+      def to_gperftools = Gperftools.of(self)
+
       # @return [String] JSON for speedscope
       def to_speedscope = Speedscope.of(self)
 
@@ -113,7 +116,10 @@ module AllocStats
 
       def inspect = "#<#{self.class} #{live_bytes} live, #{total_bytes} in #{seconds.round(1)} s, every #{interval} bytes>"
 
-      WRITERS = {".pb.gz" => :to_pprof, ".collapsed" => :to_collapsed, ".speedscope.json" => :to_speedscope, ".firefox.json" => :to_firefox, ".html" => :to_html, ".txt" => :to_s}.freeze
+      WRITERS = {
+        ".html" => :to_html, ".pb.gz" => :to_pprof, ".txt" => :to_s, ".collapsed" => :to_collapsed,
+        ".speedscope.json" => :to_speedscope, ".firefox.json" => :to_firefox, ".heap" => :to_gperftools
+      }.freeze
 
       # Writes what the name's ending says.
       # @raise [UnknownName] for another ending
