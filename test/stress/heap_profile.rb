@@ -14,7 +14,13 @@ work = [
   -> { Zlib.gunzip(Zlib.gzip("abc" * 1000)) },
   -> { OpenSSL::Digest.hexdigest("SHA256", "q" * 100) },
   -> { Thread.new { "t" * 400 }.join },
-  -> { Thread.new { raise "x" * 300 }.tap { |thread| thread.report_on_exception = false }.join rescue nil },
+  -> {
+    begin
+      Thread.new { raise "x" * 300 }.tap { |thread| thread.report_on_exception = false }.join
+    rescue
+      nil
+    end
+  },
   -> { Thread.new { sleep }.tap { Thread.pass }.kill.join },
   -> { dive.call(80) },
   -> { Class.new { define_method(:made) { "f" * 300 } }.new.made },
@@ -26,8 +32,8 @@ work = [
 profile.start(interval: 1)
 stop = false
 threads = work.map { |one| Thread.new { one.call until stop } }
-threads << Thread.new { (GC.start && GC.compact && sleep(0.05)) until stop }
-threads << Thread.new { (profile.snapshot.top && sleep(0.1)) until stop }
+threads << Thread.new { GC.start && GC.compact && sleep(0.05) until stop }
+threads << Thread.new { profile.snapshot.top && sleep(0.1) until stop }
 forks = Stress.repeat do
   child = fork do
     Array.new(100) { "c" * 333 }

@@ -11,7 +11,7 @@ call = ->(handle, name, types, *arguments) { Fiddle::Function.new(handle[name], 
 
 profile = AllocStats::HeapProfile
 busy = Fiddle.dlopen(library)
-abort("no threads") unless call.(busy, "allocating_threads_start", [Fiddle::TYPE_INT], 3) == 3
+abort("no threads") unless call.call(busy, "allocating_threads_start", [Fiddle::TYPE_INT], 3) == 3
 loads = 0
 switches = Dir.mktmpdir do |folder|
   FileUtils.cp(library, "#{folder}/other.so")
@@ -19,8 +19,8 @@ switches = Dir.mktmpdir do |folder|
     profile.start(interval: [1, 1024, 512 * 1024][i % 3])
     if (i % 5).zero?
       other = Fiddle.dlopen("#{folder}/other.so")
-      call.(other, "allocating_threads_start", [Fiddle::TYPE_INT], 1)
-      call.(other, "allocating_threads_stop", [])
+      call.call(other, "allocating_threads_start", [Fiddle::TYPE_INT], 1)
+      call.call(other, "allocating_threads_stop", [])
       profile.snapshot if (i % 10).zero?
       other.close
       loads += 1
@@ -30,6 +30,6 @@ switches = Dir.mktmpdir do |folder|
     abort("#{changed} slots were not as they were left") unless changed.zero?
   end
 end
-allocations = call.(busy, "allocating_threads_stop", [])
+allocations = call.call(busy, "allocating_threads_stop", [])
 abort("what the profile kept is not given back") unless AllocStats.private_heap.held.fetch(:heap_profile).zero?
 {switches: switches, loads: loads, allocations: allocations}
