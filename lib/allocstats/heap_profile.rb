@@ -12,6 +12,7 @@ module AllocStats
   #
   # Ruby's own objects lie in slots that malloc never sees: what is told here is what they keep outside of their slots.
   module HeapProfile
+    autoload :AtExit, "allocstats/heap_profile/at_exit"
     autoload :Collapsed, "allocstats/heap_profile/collapsed"
     autoload :Estimate, "allocstats/heap_profile/estimate"
     autoload :Firefox, "allocstats/heap_profile/firefox"

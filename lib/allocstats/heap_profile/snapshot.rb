@@ -124,11 +124,14 @@ module AllocStats
       # Writes what the name's ending says.
       # @raise [UnknownName] for another ending
       def write(path)
-        ending = WRITERS.keys.find { |known| path.to_s.end_with?(known) }
-        raise UnknownName.among("form of a heap profile's file", path, WRITERS.keys) unless ending
-
-        File.binwrite(path, public_send(WRITERS.fetch(ending)))
+        File.binwrite(path, public_send(WRITERS.fetch(self.class.ending(path))))
         path
+      end
+
+      # @raise [UnknownName]
+      def self.ending(path)
+        WRITERS.keys.find { |known| path.to_s.end_with?(known) } or
+          raise UnknownName.among("form of a heap profile's file", path, WRITERS.keys)
       end
 
       protected
