@@ -157,12 +157,14 @@ TEST(sums_of_samples_are_unbiased_and_know_their_error) {
 	for (size_t which = 0; which < sizeof sizes / sizeof *sizes; which++) {
 		uint64_t random = 12345 + which, size = sizes[which];
 		double interval = 65536, truth = 20000.0 * (double)size, sum = 0, squares = 0, variance = 0;
-		int64_t left = sampling_gap(&random, interval);
+		uint64_t left = sampling_gap(&random, interval);
 		for (int round = 0; round < 500; round++) {
 			struct estimate estimate = {0};
 			for (int i = 0; i < 20000; i++) {
-				left -= (int64_t)size;
-				if (left >= 0) continue;
+				if (size <= left) {
+					left -= size;
+					continue;
+				}
 				left = sampling_gap(&random, interval);
 				estimate_add(&estimate, size, interval);
 			}

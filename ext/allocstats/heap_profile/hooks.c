@@ -22,28 +22,33 @@ _Atomic uint64_t heap_profile_filter[FILTER_WORDS];
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 #define CALLER() ((uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))
 
-/* Counts `size` off; true when this thread has to look up from its countdown. */
+/* Counts `size` off, or says that this block has to be told of: all that an allocation costs most of the time. */
 static inline bool due(size_t size) {
 	struct countdown *countdown = &heap_profile_countdown;
 	if (unlikely(countdown->epoch != atomic_load_explicit(&heap_profile_epoch, memory_order_relaxed))) return true;
-	return unlikely((countdown->bytes_left -= (int64_t)size) < 0);
+	if (unlikely(size > countdown->bytes_left)) return true;
+	countdown->bytes_left -= size;
+	return false;
 }
 
-static inline void *born(void *block, size_t size, uintptr_t caller) {
-	if (block && unlikely(due(size))) heap_profile_born(block, size, caller);
+__attribute__((noinline, cold)) static void *tell(void *block, size_t size, uintptr_t caller) {
+	if (block) heap_profile_born(block, size, caller);
 	return block;
 }
+
+/* What `call` answers, told of if it is due. */
+#define BORN(call, size) return unlikely(due(size)) ? tell((call), (size), CALLER()) : (call)
 
 static inline void dies(void *block) {
 	if (unlikely(may_be_sampled(block))) heap_profile_dies(block, NULL);
 }
 
 static void *hook_malloc(size_t size) {
-	return born(real_malloc(size), size, CALLER());
+	BORN(real_malloc(size), size);
 }
 
 static void *hook_calloc(size_t count, size_t size) {
-	return born(real_calloc(count, size), count * size, CALLER());
+	BORN(real_calloc(count, size), count * size);
 }
 
 /*
@@ -54,7 +59,7 @@ static inline void *resize(void *block, size_t size, uintptr_t caller) {
 	struct live_sample sample;
 	bool sampled = block && unlikely(may_be_sampled(block)) && heap_profile_dies(block, &sample);
 	void *resized = real_realloc(block, size);
-	if (resized) return born(resized, size, caller);
+	if (resized) return unlikely(due(size)) ? tell(resized, size, caller) : resized;
 	if (unlikely(sampled) && size > 0) heap_profile_lives_on(&sample);
 	return NULL;
 }
@@ -90,22 +95,22 @@ static void hook_free_aligned_sized(void *block, size_t alignment, size_t size) 
 
 static int hook_posix_memalign(void **block, size_t alignment, size_t size) {
 	int error = real_posix_memalign(block, alignment, size);
-	if (error == 0) born(*block, size, CALLER());
+	if (error == 0 && unlikely(due(size))) tell(*block, size, CALLER());
 	return error;
 }
 
 static void *hook_aligned_alloc(size_t alignment, size_t size) {
-	return born(real_aligned_alloc(alignment, size), size, CALLER());
+	BORN(real_aligned_alloc(alignment, size), size);
 }
 
 static void *hook_memalign(size_t alignment, size_t size) {
-	return born(real_memalign(alignment, size), size, CALLER());
+	BORN(real_memalign(alignment, size), size);
 }
 
 /* An exception of operator new passes through here: there is nothing to put in order. */
 #define NEW(function, parameters, arguments)                                                                           \
 	static void *hook_##function parameters {                                                                      \
-		return born(real_##function arguments, size, CALLER());                                                \
+		BORN(real_##function arguments, size);                                                                 \
 	}
 #define DELETE(function, parameters, arguments)                                                                        \
 	static void hook_##function parameters {                                                                       \

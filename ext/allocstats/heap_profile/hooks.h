@@ -30,11 +30,12 @@ uintptr_t hook_original(enum heap_function function);
 bool hooks_bind(const struct loaded_object *owner);
 
 /*
- * What the hooks' short path looks at. A thread takes its next sample when its countdown is below zero; a countdown
- * that was drawn under another epoch says nothing. A block whose bit is not set was not sampled.
+ * What the hooks' short path looks at. A thread takes its next sample with the block that its countdown does not
+ * reach beyond; a countdown that was drawn under another epoch says nothing. A block whose bit is not set was not
+ * sampled.
  */
 struct countdown {
-	int64_t bytes_left;
+	uint64_t bytes_left; /* a block that is larger is sampled */
 	uint32_t epoch;
 	bool busy; /* this thread is inside the profile: whatever it allocates meanwhile is not sampled */
 	uint32_t thread;

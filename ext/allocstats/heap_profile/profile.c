@@ -127,18 +127,18 @@ static void begin_countdown(struct countdown *countdown, uint32_t epoch) {
 	countdown->thread = NO_ID;
 	countdown->random = seed(countdown);
 	countdown->bytes_left =
-		profile.on ? sampling_gap(&countdown->random, (double)profile.settings.interval) : INT64_MAX;
+		profile.on ? sampling_gap(&countdown->random, (double)profile.settings.interval) : UINT64_MAX;
 }
 
 static bool sample_is_due(struct countdown *countdown, uint64_t size) {
 	uint32_t epoch = atomic_load_explicit(&heap_profile_epoch, memory_order_relaxed);
-	if (countdown->epoch != epoch) {
-		begin_countdown(countdown, epoch);
-		countdown->bytes_left -= (int64_t)size;
-	}
-	if (!profile.on || countdown->bytes_left >= 0) return false;
-	countdown->bytes_left = sampling_gap(&countdown->random, (double)profile.settings.interval);
-	return true;
+	if (countdown->epoch != epoch) begin_countdown(countdown, epoch);
+	bool is_due = size > countdown->bytes_left;
+	if (is_due && profile.on)
+		countdown->bytes_left = sampling_gap(&countdown->random, (double)profile.settings.interval);
+	else if (!is_due)
+		countdown->bytes_left -= size;
+	return is_due && profile.on;
 }
 
 static const struct stack *walk(struct countdown *countdown, uintptr_t caller) {
@@ -181,8 +181,6 @@ void heap_profile_born(void *block, uint64_t size, uintptr_t caller) {
 	if (enter()) {
 		if (sample_is_due(countdown, size)) take(countdown, (uintptr_t)block, size, caller);
 		leave();
-	} else if (countdown->bytes_left < 0) {
-		countdown->bytes_left += (int64_t)size; /* the profile's own, or of a fork under way: not counted */
 	}
 	errno = error;
 }

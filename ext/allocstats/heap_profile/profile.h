@@ -4,7 +4,8 @@
  * did not fit is counted.
  *
  * born, dies and lives_on are called from inside malloc and free, on any thread. They keep errno, call no malloc of the
- * process's, wait for one short lock, and pass by where the thread is inside the profile already.
+ * process's, wait for one short lock, and pass by where the thread is inside the profile already. born is told of the
+ * blocks that a thread's countdown (hooks.h) does not reach beyond.
  */
 #ifndef ALLOCSTATS_HEAP_PROFILE_PROFILE_H
 #define ALLOCSTATS_HEAP_PROFILE_PROFILE_H

@@ -6,6 +6,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -25,11 +27,21 @@ static struct {
 	unsigned long long adds, subs; /* the linker's counts of loads and unloads at the last look */
 	struct redirected_slot *slots;
 	size_t slot_count, slot_capacity;
-	bool owner_is_libc;
+	bool on, owner_is_libc;
 	uintptr_t host;
 	bool host_covered;
 	struct redirection state;
 } now;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void enter(void) {
+	pthread_mutex_lock(&lock);
+}
+
+static void leave(void) {
+	pthread_mutex_unlock(&lock);
+}
 
 /* What one walk over the loaded objects has in hand. */
 struct walk {
@@ -241,29 +253,42 @@ static bool find_functions(void) {
 	return bound;
 }
 
-enum status redirection_begin(const void *host, struct redirection *out) {
+static void put_back(void);
+
+static enum status begin(uintptr_t host) {
 	now.state = (struct redirection){0};
-	now.adds = now.subs = 0;
-	now.host = (uintptr_t)host;
-	enum status status = STATUS_UNSUPPORTED;
-	if (find_functions()) {
-		stay_loaded();
-		status = look();
-	}
-	if (status == STATUS_OK && (now.state.slots == 0 || !now.host_covered)) {
-		redirection_end(out);
-		refuse(now.state.locked ? "malloc's slots may not be written to%s"
-					: "another tool stands in malloc's slots already%s",
-			"");
-		status = STATUS_UNSUPPORTED;
-	}
+	now.adds = now.subs = ULLONG_MAX;
+	now.host = host;
+	if (!find_functions()) return STATUS_UNSUPPORTED;
+	stay_loaded();
+	enum status status = look();
+	now.on = status == STATUS_OK && now.state.slots > 0 && now.host_covered;
+	if (now.on) return STATUS_OK;
+	put_back();
+	if (status != STATUS_OK) return status;
+	refuse(now.state.locked ? "malloc's slots may not be written to%s"
+				: "another tool stands in malloc's slots already%s",
+		"");
+	return STATUS_UNSUPPORTED;
+}
+
+enum status redirection_begin(const void *host, struct redirection *out) {
+	static bool prepared;
+	enter();
+	if (!prepared) pthread_atfork(enter, leave, leave);
+	prepared = true;
+	enum status status = begin((uintptr_t)host);
 	*out = now.state;
+	leave();
 	return status;
 }
 
 enum status redirection_follow(struct redirection *out) {
-	enum status status = look();
+	enum status status = STATUS_OK;
+	if (pthread_mutex_trylock(&lock) != 0) return status;
+	if (now.on) status = look();
 	*out = now.state;
+	leave();
 	return status;
 }
 
@@ -305,7 +330,7 @@ static int restore_object(struct dl_phdr_info *info, size_t size, void *data) {
 	return 0;
 }
 
-enum status redirection_end(struct redirection *out) {
+static void put_back(void) {
 	struct walk walk = {0};
 	now.state.changed = 0;
 	dl_iterate_phdr(restore_object, &walk);
@@ -313,8 +338,14 @@ enum status redirection_end(struct redirection *out) {
 	private_free(PRIVATE_heap_profile, now.slots);
 	now.slots = NULL;
 	now.slot_count = now.slot_capacity = 0;
+	now.on = false;
+}
+
+void redirection_end(struct redirection *out) {
+	enter();
+	put_back();
 	*out = now.state;
-	return STATUS_OK;
+	leave();
 }
 
 struct range {

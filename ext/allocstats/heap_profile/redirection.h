@@ -8,7 +8,7 @@
  * since what came from one malloc must not go to the free of another. Slots are written under the dynamic linker's
  * lock, so no object can vanish meanwhile, and only in objects that were loaded completely.
  *
- * One caller at a time, who sees to that.
+ * Any thread may call these; one waits for the other, and a fork for both.
  */
 #ifndef ALLOCSTATS_HEAP_PROFILE_REDIRECTION_H
 #define ALLOCSTATS_HEAP_PROFILE_REDIRECTION_H
@@ -35,10 +35,11 @@ struct redirection {
  * object that holds `host`, code of the host's own, would have to be left alone. NULL for no host.
  */
 enum status redirection_begin(const void *host, struct redirection *out);
-/* Redirects what was loaded since, if anything was; a glance at a counter where nothing was. */
+/* Redirects what was loaded since, if anything was; a glance at a counter where nothing was, and where it has not begun
+ * or another thread is at it. */
 enum status redirection_follow(struct redirection *out);
 /* Puts everything back. */
-enum status redirection_end(struct redirection *out);
+void redirection_end(struct redirection *out);
 
 /* The mapped range of the object that holds `address`, which is somewhere in its code. */
 bool redirection_object_range(const void *address, uintptr_t *start, uintptr_t *end);

@@ -13,9 +13,9 @@ static uint64_t next_random(uint64_t *random) {
 	return *random * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-int64_t sampling_gap(uint64_t *random, double interval) {
+uint64_t sampling_gap(uint64_t *random, double interval) {
 	double uniform = ((double)(next_random(random) >> 11) + 0.5) * 0x1p-53; /* neither 0 nor 1 */
-	return (int64_t)(-log(uniform) * interval);
+	return (uint64_t)(-log(uniform) * interval);
 }
 
 void estimate_add(struct estimate *estimate, uint64_t size, double interval) {

@@ -12,7 +12,7 @@
 double sampling_weight(uint64_t size, double interval);
 
 /* The bytes until the next sample: exponential with the mean `interval`. `random` is the thread's own, never 0. */
-int64_t sampling_gap(uint64_t *random, double interval);
+uint64_t sampling_gap(uint64_t *random, double interval);
 
 /* What a sum of weighted samples is worth. */
 struct estimate {
