@@ -34,7 +34,7 @@ _allocstats() {
 	if [[ $command == exec || $command == env ]]; then
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
-			-a | --allocator | -p | --profile | -o | --only | -f | --format) ((i++)) ;;
+			-a | --allocator | -p | --profile | -o | --only | --heap-profile | -f | --format) ((i++)) ;;
 			--) ((i++)) && break ;;
 			-*) ;;
 			*) break ;;
@@ -64,7 +64,7 @@ _allocstats() {
 	top:-p | *:--pid) COMPREPLY=($(compgen -W "$(ps -A -o pid= 2>/dev/null)" -- "$current")) ;;
 	*)
 		case $command in
-		exec) _allocstats_words "-a --allocator -p --profile -o --only -h --help --" ;;
+		exec) _allocstats_words "-a --allocator -p --profile -o --only --heap-profile -h --help --" ;;
 		env) _allocstats_words "-a --allocator -p --profile -f --format -h --help --" ;;
 		versions) _allocstats_words "-j --json -h --help" ;;
 		doctor) _allocstats_words "--pid --url --token --expect --wait --purge --json -h --help" ;;

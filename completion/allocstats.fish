@@ -23,7 +23,7 @@ function __allocstats_started --description 'completes the command that exec and
     set -e words[1..2]
     while set -q words[1]
         switch $words[1]
-            case -a --allocator -p --profile -o --only -f --format
+            case -a --allocator -p --profile -o --only --heap-profile -f --format
                 set -e words[1]
                 set -e words[1]
             case --
@@ -51,6 +51,7 @@ complete -c allocstats -s h -l help -d 'print what there is'
 complete -c allocstats -n '__allocstats_command exec env' -s a -l allocator -x -a "$allocators" -d 'the allocator'
 complete -c allocstats -n '__allocstats_command exec env' -s p -l profile -x -a "$profiles" -d 'what it is told'
 complete -c allocstats -n '__allocstats_command exec' -s o -l only -x -d 'the programs that it is meant for'
+complete -c allocstats -n '__allocstats_command exec' -l heap-profile -r -d 'write a heap profile at the end'
 complete -c allocstats -n '__allocstats_command env' -s f -l format -x -a 'shell docker procfile systemd kubernetes' -d 'for which place'
 complete -c allocstats -n '__allocstats_command exec env' -a '(__allocstats_started)'
 

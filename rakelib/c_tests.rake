@@ -75,7 +75,7 @@ namespace :c do
     end
 
     file build.program => objects do |task|
-      sh build.compiler, *build.flags, *objects, "-o", task.name, "-ldl", verbose: false
+      sh build.compiler, *build.flags, *objects, "-o", task.name, "-ldl", "-lm", verbose: false
     end
 
     desc "Test the core #{build.about}"

@@ -9,6 +9,7 @@
  *   purge.h                      how memory is given back, and where a thread does it for itself
  *   agent/shared_memory.h        what the processes of a server show each other, each with its history
  *   agent/slot.h                 its own slot there; message.h is what one asks of others, wakeup.h what they wait on
+ *   heap_profile/profile.h       which lines hold what malloc gave out; hooks.h and redirection.h are how it sees them
  *   private_heap.h               where all this keeps its own memory
  *   ruby/                        what Ruby sees of it: the only files, with each allocator's ruby.c, that know a VALUE
  */

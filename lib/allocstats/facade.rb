@@ -9,6 +9,7 @@ if AllocStats.supported?
   require_relative "after_fork"
   require_relative "allocator"
   require_relative "cgroup"
+  require_relative "heap_profile"
   require_relative "measurement"
   require_relative "private_heap"
   require_relative "purge"
@@ -275,6 +276,24 @@ module AllocStats
     # @raise [OtherProcess::Gone, OtherProcess::NotPermitted]
     def doctor(pid: nil, expect: nil, wait: nil, purge: false)
       Diagnosis.take(pid: pid, expect: expect, wait: wait, purge: purge)
+    end
+
+    # Which lines of Ruby hold what malloc gave out while a block ran, on every allocator; HeapProfile.start and .stop do
+    # the same without a block. One profile at a time is on in a process.
+    #
+    #   profile = AllocStats.heap_profile { Import.run }
+    #   puts profile                       # the lines that hold most
+    #   profile.write("import.html")       # a flame graph; .pb.gz is for pprof
+    #
+    # @param interval [Integer] bytes between two samples in the mean
+    # @return [HeapProfile::Snapshot] as the block ended, with what it answered as `value`
+    # @raise [InvalidValue]
+    # @raise [Unsupported] where malloc's calls cannot be seen
+    # @raise [Error] where a profile is on already
+    def heap_profile(interval: HeapProfile::INTERVAL, &block)
+      raise InvalidValue, "heap_profile profiles a block; HeapProfile.start begins a profile without one" unless block
+
+      HeapProfile.around(interval: interval, &block)
     end
 
     # What lies around malloc: preloads, what was asked for, threads, arenas, huge pages, processors. Some milliseconds;

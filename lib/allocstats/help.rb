@@ -24,7 +24,8 @@ module AllocStats
       "what can be done" => {
         purge: "give memory back; gc: true collects garbage first",
         tune: "set options by name, or by a profile such as :low_memory",
-        measure: "what malloc gave and took while a block ran"
+        measure: "what malloc gave and took while a block ran",
+        heap_profile: "which lines of Ruby hold what malloc gave out while a block ran"
       }
     }.freeze
 

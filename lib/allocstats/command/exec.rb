@@ -33,6 +33,8 @@ module AllocStats
         @options = LaunchOptions.new(@parser)
         @parser.on("-o", "--only NAMES", "the programs that it is meant for, with commas between: ruby,sidekiq;",
           "what they start that has another name is spared") { |names| @only = names }
+        @parser.on("--heap-profile FILE", "profile each Ruby from its start and write FILE at its end, in the form that its",
+          "name ends with: .html, .pb.gz, .txt, .heap, ...; see docs/heap_profile.md") { |file| @heap_profile = file }
         @parser.on("-h", "--help", "this text") { @help = true }
         # Bytes, which need be no text: what follows is the command's business.
         @command = @parser.order(arguments.map(&:b))
@@ -50,7 +52,7 @@ module AllocStats
 
       def become(plan)
         name, *arguments = @only ? [Launch::Gate::COMMAND, *@command] : @command
-        Kernel.exec({**chosen(plan), **Launch::Gate.absent, **environment(plan)}, [name, name], *arguments, close_others: false)
+        Kernel.exec({**chosen(plan), **Launch::Gate.absent, **environment(plan), **heap_profile}, [name, name], *arguments, close_others: false)
       rescue Errno::ENOENT
         raise Failure.new("there is no command #{shown(name)}", status: NOT_THERE)
       rescue SystemCallError => error
@@ -66,6 +68,10 @@ module AllocStats
       def environment(plan)
         return plan.environment unless @only
         @options.checked { Launch::Gate.environment(plan.environment, library: plan.library, names: Launch::Gate.names(@only)) }
+      end
+
+      def heap_profile
+        @heap_profile ? @options.checked { HeapProfile::AtExit.environment(@heap_profile) } : {}
       end
 
       def shown(name) = Formats.shown(name.dup.force_encoding(Encoding::UTF_8))
