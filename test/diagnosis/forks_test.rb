@@ -61,7 +61,7 @@ class DiagnosisForksTest < Minitest::Test
 
   # After the highest number comes a low one.
   def test_the_order_of_numbers
-    forks = AllocStats::Doctor::Forks.new("/proc/self")
+    forks = AllocStats::Diagnosis::Forks.new("/proc/self")
     most = Integer(File.read("/proc/sys/kernel/pid_max"))
     {[100, 101] => true, [101, 100] => false, [most - 1, 301] => true, [301, most - 1] => false}.each do |(thread, child), first|
       assert_equal first, forks.send(:before?, thread, child), [thread, child]
