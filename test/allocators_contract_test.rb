@@ -43,7 +43,7 @@ module AllocatorsContract
     dumped, keys, outcomes, cut = room(<<~'RUBY')
       outcome = ->(text) do
         room.census(text).class.name
-      rescue ArgumentError, KeyError, NoMethodError, RangeError, TypeError, AllocStats::Error
+      rescue AllocStats::Malformed
         "refused"
       rescue => error
         error.class.name

@@ -3,17 +3,15 @@
 require "test_helper"
 require "open3"
 require "tmpdir"
+require_relative "../ext/allocstats/build/c_sources"
 
 # An allocator that was linked into the program itself, on each C library: musl names the program in its list of loaded
 # objects, which glibc does not, and has the empty name for what the kernel maps (the vDSO).
 class StaticAllocatorTest < Minitest::Test
   EXTENSION = File.expand_path("../ext/allocstats", __dir__)
-  NO_PART = %w[allocstats.c gate/gate.c].freeze
 
-  # The core without Ruby, as in test/c.
-  def core
-    Dir.glob("{*,allocators/*,gate/*,kernel/*,languages/*,workers/*}.c", base: EXTENSION).sort.reject { |file| NO_PART.include?(file) }.map { |file| File.join(EXTENSION, file) }
-  end
+  # Without Ruby, as in test/c.
+  def core = AllocStats::Build::CSources.core.map { |file| File.join(EXTENSION, file) }
 
   %w[gcc musl-gcc].each do |compiler|
     define_method("test_the_program_is_found_to_own_malloc_with_#{compiler}") do

@@ -15,9 +15,10 @@ module AllocStats
   # which before Ruby 3.4 the main one alone can do. The rest, `sample` before all, is not touched here: it works
   # everywhere, and is cheap.
   module Ractors
-    MAIN_ALONE = %i[doctor health metrics purge report settings start stop host_facts tune].freeze
+    MAIN_ALONE = %i[configure doctor health heap_profile host_facts metrics purge report settings start stop tune].freeze
 
-    ONCE_LOADED = (%i[census help history ledger started? workers] + Allocators.filter_map(&:native_api).flat_map { |native_api| native_api.instance_methods(false) }).sort.freeze
+    ONCE_LOADED = (%i[census help history ledger started? workers] +
+      Allocators.filter_map(&:native_api).flat_map { |native_api| native_api.instance_methods(false) - (native_api.const_defined?(:LOADED) ? native_api::LOADED : []) }).sort.freeze
 
     # As text: a method that was made of a block can be called by its own Ractor alone.
     MAIN_ALONE.each { |name| class_eval("def #{name}(...) = (Ractors.demand_main(:#{name}); super)", __FILE__, __LINE__) }

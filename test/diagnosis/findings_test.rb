@@ -46,6 +46,16 @@ class DiagnosisFindingsTest < Minitest::Test
     assert_match(/13\.0 %/, finding.evidence.first)
   end
 
+  def test_emptied_pages_of_rubys_heap_count_by_ratio_and_bytes
+    heap = ->(mib) { {memory: memory, ruby_heap: {emptied: mib * MIB, page_bytes: 65_536}} }
+    assert_equal [:ruby_heap_emptied], names(heap[100])
+    assert_empty names(heap[31]), "few bytes"
+    assert_empty names(heap[100].merge(memory: memory(rss: 900 * MIB))), "a small share"
+    finding = Diagnosis.of(Made.new(heap[100])).findings.first
+    assert_equal 100 * MIB, finding.cost
+    assert_match(/heap_empty_pages\) is 1600, of 64\.0 KiB each/, finding.evidence.first)
+  end
+
   # minutes of samples, one every ten seconds; each figure by the second
   def history(minutes, rss:, live: ->(_) {}, kept: ->(_) {})
     {points: (0..minutes * 6).map { |i| [1_700_000_000.0 + i * 10, rss.call(i * 10), live.call(i * 10), kept.call(i * 10)] }}

@@ -188,6 +188,15 @@ class DiagnosisStatesTest < Minitest::Test
     assert_empty names(diagnose("#{code}; $keep.clear; GC.start; GC.start; AllocStats.purge")) - ["peak"]
   end
 
+  # The remedy is followed; only the peak is left then.
+  def test_a_ruby_heap_of_emptied_pages
+    skip "this Ruby keeps no emptied pages aside" unless RUBY_VERSION >= "4.0"
+    code = "Fiber.new { Array.new(2_500_000) { Object.new }.clear }.resume; GC.start; GC.start"
+    finding = diagnose(code)[:findings].find { |found| found[:name] == "ruby_heap_emptied" }
+    assert_operator finding[:cost], :>=, 32 * MIB
+    assert_empty names(diagnose("#{code}; #{finding[:remedy]}")) - ["peak"]
+  end
+
   def test_a_ruby_heap_of_nearly_empty_pages
     code = "$keep = []; all = Array.new(2_500_000) { Object.new }; all.each_with_index { |each, index| $keep << each if index % 300 == 0 }; all = nil; GC.start; GC.start"
     finding = assert_only :ruby_heap_fragmented, diagnose(code), evidence: /objects take/

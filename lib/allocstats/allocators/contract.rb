@@ -11,14 +11,15 @@ module AllocStats
       def id = name[/\w+\z/].downcase.to_sym
 
       # What AllocStats takes over of it: a module of methods, with METHODS, the names (String) of those that work under this
-      # allocator alone; NEEDLESS, name => what is to be said where one is called under another; HELP, name => a line.
+      # allocator alone; NEEDLESS, name => what is to be said where one is called under another; HELP, name => a line; and
+      # LOADED, where there are any, the names of those that need no file of their own, so that every Ractor can call them.
       # @return [Module, nil]
       def native_api = nil
 
       # Its stats dump (Allocators.stats_dump) taken apart.
       # @return [Hash] of :figures, :arenas, :bins and :details, what there is (Census)
-      # @raise [ArgumentError, KeyError, NoMethodError, TypeError] for a text of another kind
-      def census(_text) = raise(ArgumentError, "#{id} has no statistics")
+      # @raise [Malformed] for a text of another kind
+      def census(_text) = raise(Malformed, "#{id} has no statistics")
 
       # Whether live bytes are there, and in no cheaper figure of a sample.
       def live_in_census? = false

@@ -7,7 +7,7 @@ module AllocStats
       # By weight, for those that cost the same.
       LIST = %i[
         PreloadNotLoaded StaticTls PreloadLost AllocatorNotAsAsked MixedAllocators BackgroundThreadsDead LimitNear ResidentNearLimit
-        MemoryPressure WorkersSilent KnownFault Retention RubyObjects Files Stacks Mappings Growing TooManyArenas MemoryKept RubyHeapFragmented HugePages Swap Overcommit OutOfMemoryKills LimitUnseen
+        MemoryPressure WorkersSilent KnownFault Retention RubyObjects Files Stacks Mappings Growing TooManyArenas MemoryKept RubyHeapEmptied RubyHeapFragmented HugePages Swap Overcommit OutOfMemoryKills LimitUnseen
         Peak UnknownAllocator UnusedAllocator SettingsWithoutEffect PreloadScrubbed
       ].freeze
 

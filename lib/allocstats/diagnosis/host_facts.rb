@@ -3,13 +3,13 @@
 module AllocStats
   class Diagnosis
     # What lies around malloc and decides how it does, as far as it is cheap to find out: what was to be preloaded and what
-    # was asked for, threads, forks and arenas, what the machine does with huge pages, promises and processors. AllocStats.doctor
+    # was asked for, threads, forks, arenas and what Ruby keeps, what the machine does with huge pages, promises and processors. AllocStats.doctor
     # judges it; the endpoint tells it, so that the doctor can judge from afar.
     #
     # Each is one of Target::FACTS, and nil where it cannot be seen or there is nothing of the kind: `reasons` says
     # which. Of the environment there is nothing in it but what is meant for an allocator.
     class HostFacts
-      NAMES = %i[expected preloads peak threads hasty_forks background_threads arenas huge_pages overcommit processors].freeze
+      NAMES = %i[expected preloads peak threads hasty_forks background_threads arenas ruby_heap huge_pages overcommit processors].freeze
 
       # @return [HostFacts]
       def self.read

@@ -29,6 +29,7 @@ module AllocStats
         resident: "what is resident, of the process or of all workers: {bytes:, whose:, limit:, source:}, with the limit that binds",
         workers: "the processes of the server: [{index:, pid:, alive:, stale:, age:}]",
         ledger: "where the resident memory is: {rss:, layers: {name => bytes}, reasons:}",
+        ruby_heap: "pages of Ruby's own heap: {emptied:, page_bytes:}; emptied are bytes of those that hold nothing and are kept all the same",
         kept: "what malloc keeps and nobody uses: {bytes:, live:, rss:, source:}; live is nil where not counted. Of workers that of the one that keeps most: {pid:, points:}, the latter with [time, kept, rss] over seconds",
         peak: "the most that was ever resident",
         threads: "how the threads call themselves: {name => count}",
@@ -45,7 +46,7 @@ module AllocStats
       }.freeze
 
       # What a purge would change is read before it.
-      BEFORE_INTERVAL = %i[memory ledger sample arenas peak].freeze
+      BEFORE_INTERVAL = %i[memory ledger ruby_heap sample arenas peak].freeze
 
       FACTS.each_key { |fact| define_method(fact) { @facts.fetch(fact) { @facts[fact] = take(fact) } } }
 

@@ -41,6 +41,8 @@ module AllocStats
       ARENAS_COUNT = 8
       # Free slots, of what is resident of Ruby's heap.
       RUBY_HEAP_FREE = Threshold.new(ratio: 0.5, bytes: 32 * MIB)
+      # Pages of Ruby's heap that hold nothing, of the resident set.
+      RUBY_HEAP_EMPTIED = Threshold.new(ratio: 0.2, bytes: 32 * MIB)
       # What was resident once and is no more, of the highest.
       PEAK = Threshold.new(ratio: 0.5, bytes: 128 * MIB)
       # Huge pages, of the resident set.

@@ -5,6 +5,7 @@ module AllocStats
     # What AllocStats has of jemalloc's own methods.
     module NativeApi
       METHODS = %w[mallctl mallctl_many malloc_stats].freeze
+      LOADED = %i[mallctl mallctl_many mallctls].freeze
       NEEDLESS = {}.freeze
       HELP = {mallctl: "a name of its manual; mallctls lists them"}.freeze
 

@@ -59,6 +59,11 @@ module AllocStats
           AllocStats.mallctl("opt.background_thread")
         end
 
+        def read_ruby_heap
+          emptied = Purge::RubyHeap.emptied or return void(:ruby_heap, "this Ruby keeps no emptied pages aside")
+          {emptied: emptied, page_bytes: ProcessMemory.heap_page_bytes}
+        end
+
         def read_arenas
           (owner.name == :glibc) ? count_arenas : void(:arenas, "only glibc has arenas of this kind")
         end
