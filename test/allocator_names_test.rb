@@ -22,6 +22,7 @@ class AllocatorNamesTest < Minitest::Test
 
   # Where a name stands all the same, and why. One that stands there no more has to go from here as well.
   PRIVATE = "which allocator is linked into the extension or built with the gem, pinned in dependencies.yml: another question than which one runs"
+  GOOGLES = "the format of a file that google-pprof reads, named after those who made it; no allocator"
   DOCTOR = "the doctor's own words for what it found"
   ALLOWED = {
     "ext/allocstats/build/c_sources.rb" => PRIVATE,
@@ -46,6 +47,9 @@ class AllocatorNamesTest < Minitest::Test
     "lib/allocstats/rack/overview.rb" => "what a person looks for first in an environment",
     "lib/allocstats/rack/page/limits.rb" => "the same, as the page labels it",
     "lib/allocstats/diagnosis/host_facts.rb" => DOCTOR,
+    "lib/allocstats/heap_profile.rb" => GOOGLES,
+    "lib/allocstats/heap_profile/gperftools.rb" => GOOGLES,
+    "lib/allocstats/heap_profile/snapshot.rb" => GOOGLES,
     "lib/allocstats/elf_file.rb" => "the C library that a file is linked against",
     "lib/allocstats/start_environment.rb" => "the C library's tunables, which it cuts into pieces where they lie"
   }.freeze

@@ -8,14 +8,14 @@ module House
   # From the faces down. A room is a folder of lib/allocstats with the file of its name, or a file at the root alone; what
   # stands in one line may name each other as long as no circle comes of it. DESIGN.md and ARCHITECTURE.md draw the same.
   LAYERS = {
-    faces: %w[allocstats facade command rack metrics rails railtie puma sidekiq generators preload report help],
+    faces: %w[allocstats facade ractors command rack metrics rails railtie puma sidekiq generators preload report help],
     judgement: %w[guard diagnosis health doctor heap_profile launch history_view],
-    agent: %w[agent sampler workers worker history after_fork],
+    agent: %w[agent workers worker history after_fork],
     verbs: %w[purge tuning tuner settings measurement],
     values: %w[allocator sample figure census process_memory other_process cgroup ledger private_heap host],
     allocators: %w[allocators],
     ground: %w[procfs process_folder start_environment elf_file preloads statistics clock formats errors reason loaded stub native
-      version version_number measured ractors threshold shared_reading]
+      version version_number measured configuration threshold shared_reading]
   }.freeze
 
   # Those who may call the facade.
@@ -30,7 +30,7 @@ module House
   # The exec filter is a library of its own, which knows nobody.
   C_LAYERS = {
     binding: %w[ruby allocstats.c],
-    agent: %w[agent workers],
+    agent: %w[agent],
     verbs: %w[purge],
     allocators: %w[allocators allocator],
     facts: %w[sample ownership text heap_profile],
