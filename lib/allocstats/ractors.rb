@@ -15,7 +15,7 @@ module AllocStats
   # which before Ruby 3.4 the main one alone can do. The rest, `sample` before all, is not touched here: it works
   # everywhere, and is cheap.
   module Ractors
-    MAIN_ALONE = %i[doctor health metrics purge report settings start stop host_facts tune].freeze
+    MAIN_ALONE = %i[doctor health heap_profile metrics purge report settings start stop host_facts tune].freeze
 
     ONCE_LOADED = (%i[census help history ledger started? workers] + Allocators.filter_map(&:native_api).flat_map { |native_api| native_api.instance_methods(false) }).sort.freeze
 
