@@ -5,7 +5,7 @@ require_relative "guest"
 # Places that a hardened container is: another user's processes hidden, a root that cannot be written to.
 class PlacesTest < Guest::Test
   NOBODY = 65_534
-  ASK = 'report = AllocStats.report.to_s; memory = AllocStats.memory; ' \
+  ASK = "report = AllocStats.report.to_s; memory = AllocStats.memory; " \
     "[report.include?('resident'), memory.rss, AllocStats.ledger.rss, AllocStats.workers.size, AllocStats.start(interval: 0.05), " \
     "AllocStats.purge.outcome, AllocStats.doctor.verdict, (begin AllocStats.doctor(pid: 1).verdict rescue AllocStats::Error => error; error.class.name end)]"
 
