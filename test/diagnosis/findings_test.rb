@@ -263,7 +263,7 @@ class DiagnosisFindingsTest < Minitest::Test
     assert_equal "A made process: 1 finding.", text.lines.first.chomp
     assert_includes text, "warning: 100.0 MiB of this process are swapped out.\n"
     assert_match(/^  \* 200\.0 MiB are resident: 33\.3 %/, text)
-    assert_match(/^  mend: fewer workers/, text)
+    assert_match(/^  mend: sysctl vm\.swappiness=1 /, text)
     assert_operator text.lines.map(&:length).max, :<=, AllocStats::Formats::Page::WIDTH + 1
     assert_equal diagnosis.to_s.chomp, diagnosis.inspect
     assert_equal diagnosis.inspect, diagnosis.pretty_inspect.chomp

@@ -22,7 +22,7 @@ struct slow_figures {
 	uint64_t at; /* when they were read, by history_now; 0: not yet */
 	uint64_t pss, uss, swap;
 	uint64_t stacks; /* resident bytes of the threads' stacks */
-	uint64_t malloc; /* resident bytes of the allocator, where its mappings can be told from others (glibc) */
+	uint64_t malloc; /* resident bytes of the allocator, where its mappings can be told from others */
 };
 
 #define NO_SLOW_FIGURES(at)                                                                                            \

@@ -27,13 +27,12 @@
 #define SHARED_MAGIC UINT64_C(0x7461747363616c6c)
 
 /* Raise it when the meaning of something in the shared memory changes; a change of size is seen by the sizes. */
-enum { SHARED_VERSION = 2 };
+enum { SHARED_VERSION = 3 };
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 5 * 1000 * 1000 };
 
 static const struct shared_shape our_shape = {SHARED_MAGIC, SHARED_VERSION, SHARED_SLOTS, sizeof(struct slot_memory),
-	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct message), sizeof(struct message_reply),
-	sizeof(struct history)};
+	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct message), sizeof(struct message_reply)};
 
 static int make_memfd(void) {
 	int descriptor = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);

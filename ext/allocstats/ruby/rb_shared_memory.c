@@ -232,6 +232,11 @@ static void read_slow_layers(struct slow_figures *slow) {
 
 static void *read_own_nogvl(void *slow) {
 	read_slow_figures(PROC_SELF, slow, NULL);
+	return NULL;
+}
+
+static void *read_own_with_layers_nogvl(void *slow) {
+	read_slow_figures(PROC_SELF, slow, NULL);
 	read_slow_layers(slow);
 	return NULL;
 }
@@ -252,10 +257,10 @@ static VALUE memory_slow_figures(VALUE self) {
 	return hash;
 }
 
-/* tick_slowly => self; PSS, USS and swap into the slot */
+/* tick_slowly => self; PSS, USS, swap, and the layers that are told by the mappings, into the slot */
 static VALUE memory_tick_slowly(VALUE self) {
 	struct slow_figures slow;
-	rb_thread_call_without_gvl(read_own_nogvl, &slow, NULL, NULL);
+	rb_thread_call_without_gvl(read_own_with_layers_nogvl, &slow, NULL, NULL);
 	demand_slot();
 	slot_begin(&our_slot)->slow = slow;
 	slot_end(&our_slot);
@@ -292,16 +297,13 @@ static VALUE memory_wakeups(VALUE self) {
 }
 
 /*
- * wait(wakeups, seconds) => whether this thread handed back first what the allocator keeps for it, since it has nothing
- * under way now. Without the GVL, until somebody wakes it, the time is over, or Ruby wants the thread.
+ * wait(wakeups, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread.
  */
 static VALUE memory_wait(VALUE self, VALUE wakeups, VALUE seconds) {
-	(void)self;
 	demand_slot();
 	struct wait wait = {our_slot, NUM2UINT(wakeups), milliseconds(seconds)};
-	bool handed_back = purge_safe_point();
 	rb_thread_call_without_gvl(wait_nogvl, &wait, wake_own, &wait);
-	return boolean(handed_back);
+	return self;
 }
 
 static VALUE memory_wake(VALUE self) {

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "shellwords"
+
 module AllocStats
   class Diagnosis
     # What the classes in checks/ share. Each looks for one thing, in the facts of a target and nowhere else:
@@ -108,6 +110,17 @@ module AllocStats
       # Allocators that were asked for by preload and are not there.
       def failed_preloads
         (preloads || []).select { |request| request[:allocator] && !request[:loaded] }
+      end
+
+      # What LD_PRELOAD named at the start, in its order.
+      def preloaded
+        (preloads || []).select { |request| request[:source] == :environment }
+      end
+
+      # The variable as it should be, whole.
+      def preload_line(requests)
+        entries = requests.map { |request| request[:entry] }.uniq
+        entries.empty? ? "unset LD_PRELOAD" : "LD_PRELOAD=#{Shellwords.escape(entries.join(":"))}"
       end
 
       # The layers of the ledger by name; nil for what is not told.

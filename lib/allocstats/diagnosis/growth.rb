@@ -34,7 +34,7 @@ module AllocStats
       def self.layers(ledger)
         told = ledger[:layers]
         sum = ->(*names) { told.values_at(*names).then { |parts| parts.sum if parts.none?(nil) } }
-        {rss: ledger[:rss], live: told[:malloc_live], kept: told[:malloc_kept], malloc: told[:malloc], ruby_heap: sum[:ruby_heap_live, :ruby_heap_free],
+        {rss: ledger[:rss], live: told[:malloc_live], kept: told[:malloc_kept], malloc: told[:malloc], ruby_heap: sum[:ruby_heap_live, :ruby_heap_free]&.+(told.values_at(:ruby_heap_empty, :ruby_transient).compact.sum),
          ruby_heap_live: told[:ruby_heap_live], files: sum[:files, :shared], stacks: told[:stacks], other: sum[:other, :jit, :private_heap]}
       end
 
@@ -133,7 +133,7 @@ module AllocStats
       def line(layer) = "#{LAYERS.fetch(layer)}: #{@steps[layer].map { |step| Formats::Units.inline_bytes(step.round) }.join(", then ")}"
 
       def census
-        return unless @kept && @kept.values_at(:live, :kept).all? && known?(:malloc)
+        return unless @kept&.values_at(:live, :kept)&.all? && known?(:malloc)
         live, kept = @kept.values_at(:live, :kept).map { |count| Formats::Units.inline_bytes(count) }
         "of malloc's memory #{live} are live now, and #{kept} kept"
       end

@@ -17,7 +17,7 @@ module AllocStats
       # name => what it is. Bytes, unless said otherwise.
       FACTS = {
         allocator: "the allocator: {name:, version:, title:, evidence:}",
-        ownership: "who owns malloc, proven: {verdict:, sentence:, evidence:}",
+        ownership: "who owns malloc, proven: {verdict:, sentence:, evidence:, functions:}",
         expected: "the allocators one of which was asked for: {names:, version:, source:}",
         preloads: "libraries that were to be preloaded: [{entry:, source:, loaded:, reason:, allocator:}]",
         variables: "the environment of the start",
@@ -34,8 +34,8 @@ module AllocStats
         peak: "the most that was ever resident",
         threads: "how the threads call themselves: {name => count}",
         hasty_forks: "forks at whose very moment a thread of the parent was beginning: [{parent:, child:, thread:}]",
-        background_threads: "whether malloc was told to have threads of its own",
-        arenas: "malloc's arenas: {count:, free:}; free are bytes kept in those beside the main one, nil where not told",
+        background_threads: "whether jemalloc was told to have threads of its own",
+        arenas: "glibc's arenas: {count:, free:}; free are bytes kept in those beside the main one, nil where not told",
         huge_pages: "transparent huge pages: {mode:, allowed:}",
         overcommit: "what the kernel has promised: {mode:, limit:, committed:}",
         processors: "{seen:, quota:, source:}, quota nil where there is none",

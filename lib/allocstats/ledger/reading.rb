@@ -19,7 +19,7 @@ module AllocStats
         @census = take_census if census && Allocators.running.live_in_census?
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
         @sample = AllocStats.sample
-        @ruby_heap = RubyHeap.new
+        @ruby_heap = RubyHeap.new(@sample)
         @private_bytes = PrivateHeap.held.values.sum
         @ledger = divide
       end
@@ -67,9 +67,15 @@ module AllocStats
 
       def take_ruby_heap
         resident = proven(:ruby_heap, :ruby_heap_live, :ruby_heap_free)
-        live = @ruby_heap.live_bytes
+        live = @ruby_heap.live_bytes || uncounted(resident)
         @bytes[:ruby_heap_live] = resident && [live, resident].min
         @bytes[:ruby_heap_free] = resident && resident - @bytes[:ruby_heap_live]
+      end
+
+      # Of a heap whose collector tells nothing of its objects all is as if it held some.
+      def uncounted(resident)
+        @reasons[:ruby_heap_free] ||= "this Ruby's collector does not count what its objects take"
+        resident.to_i
       end
 
       def proven(kind, *layers)

@@ -24,10 +24,16 @@ module AllocStats
           return unless level
           found("#{title} keeps #{bytes(value)} that nobody uses, #{percent(value, kept[:rss])} of the resident set.", cost: value, severity: severity,
             evidence: ["#{bytes(value)} of #{bytes(kept[:rss])} resident: #{kept[:source]}", ratio, counts_from("the resident set")],
-            remedy: "AllocStats.purge   # gives back what is free as whole pages; AllocStats.tune(:low_memory) in config/puma.rb keeps it low")
+            remedy: "AllocStats.purge   # #{purgeable}; AllocStats.tune(:low_memory) in config/puma.rb keeps it low")
         end
 
         private
+
+        # Where the allocator counts its free pages these come back; of the room between blocks nobody knows.
+        def purgeable
+          free = (sample || {}).values_at(:dirty, :muzzy).compact
+          free.any? ? "gives back about #{bytes(free.sum)}" : "gives back what is free as whole pages"
+        end
 
         def ratio
           live = kept[:live]

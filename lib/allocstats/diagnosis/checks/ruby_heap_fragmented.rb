@@ -12,7 +12,7 @@ module AllocStats
           return unless free && live && Thresholds::RUBY_HEAP_FREE.reached?(free, free + live)
           found("#{bytes(free)} of Ruby's heap hold no object, #{percent(free, free + live)} of it.", cost: free,
             evidence: ["objects take #{bytes(live)} of the #{bytes(free + live)} that are resident of Ruby's heap", "no allocator can give back what Ruby's own heap keeps"],
-            remedy: "GC.compact   # before workers are forked, or AllocStats.purge(gc: true, compact: true); GC settings: RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.4")
+            remedy: "2.times { AllocStats.purge(gc: true, compact: true) }   # best, before workers are forked: in a worker it writes to pages that it shares")
         end
       end
     end

@@ -20,7 +20,7 @@ module AllocStats
           reason = reasons.find { |text| StaticTls.told_in?(text) } or return
           object = reason[OBJECT, 1]
           found("#{object ? File.basename(object) : "A library"} found no room for its thread-local storage, so it was not loaded.",
-            severity: :wrong, evidence: [reason], remedy: "LD_PRELOAD=#{object || "LIBRARY"}   # in the environment of the start, or GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096")
+            severity: :wrong, evidence: [reason], remedy: object ? "#{preload_line([{entry: object}, *preloaded])}   # in the environment of the start" : "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096")
         end
 
         private

@@ -12,7 +12,7 @@ module AllocStats
           return unless swapped && rss && Thresholds::SWAP.reached?(swapped, swapped + rss)
           found("#{bytes(swapped)} of this process are swapped out.", cost: swapped,
             evidence: ["#{bytes(rss)} are resident: #{percent(swapped, swapped + rss)} of what the process has is on the disk"],
-            remedy: "fewer workers, or more memory; vm.swappiness=1 in /etc/sysctl.conf keeps the kernel from it")
+            remedy: "sysctl vm.swappiness=1   # keeps the kernel from it; what is out comes back with fewer workers, or more memory")
         end
       end
     end

@@ -49,7 +49,7 @@ module AllocStats
         end
 
         def read_ownership
-          part(:ownership, :allocator)&.then { |found| {verdict: found[:verdict]&.to_sym, sentence: found[:verdict_sentence], evidence: Array(found[:evidence])} }
+          part(:ownership, :allocator)&.then { |found| {verdict: found[:verdict]&.to_sym, sentence: found[:verdict_sentence], evidence: Array(found[:evidence]), functions: found[:functions]} }
         end
 
         def read_settings
