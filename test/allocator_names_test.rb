@@ -35,7 +35,7 @@ class AllocatorNamesTest < Minitest::Test
     "ext/allocstats/private_heap/mimalloc.h" => PRIVATE,
     "ext/allocstats/kernel/mapping_names.def" => "the C library's names for threads' stacks",
     "lib/allocstats/diagnosis/checks/static_tls.rb" => "a tunable of the C library's linker",
-    "lib/allocstats/rack/overview.rb" => "what a person looks for first in an environment",
+    "lib/allocstats/rack/status_document.rb" => "what a person looks for first in an environment",
     "lib/allocstats/rack/page/limits.rb" => "the same, as the page labels it",
     "lib/allocstats/heap_profile.rb" => GOOGLES,
     "lib/allocstats/heap_profile/gperftools.rb" => GOOGLES,
