@@ -7,16 +7,16 @@ require "cgi/escape"
 class PageTest < Minitest::Test
   Page = AllocStats::Rack::Page
 
-  def overview(**parts)
+  def document(**parts)
     {**AllocStats.report.to_h, settings: AllocStats.settings.to_h, workers: AllocStats.workers.to_h, history: AllocStats.history.to_h, **parts}
   end
 
-  def page(overview = self.overview, base: "/allocator", **options) = Page.new(overview, base: base, **options).to_s
+  def page(document = self.document, base: "/allocator", **options) = Page.new(document, base: base, **options).to_s
 
   def history(*points, interval: 10) = {interval: interval, points: points}
 
   def test_first_the_verdict_then_each_section_in_order
-    html = page(overview, change: true)
+    html = page(document, change: true)
 
     assert_equal AllocStats.allocator.verdict_sentence, text(html[%r{<h1.*?</h1>}m])
     assert_equal %w[verdict ledger history workers limits census settings figures purge], html.scan(/<section id="(\w+)"/).flatten
@@ -32,7 +32,7 @@ class PageTest < Minitest::Test
   }.freeze
 
   def test_what_was_found_in_order_of_weight
-    html = page(overview(diagnosis: FOUND))
+    html = page(document(diagnosis: FOUND))
     findings = html[%r{<section id="findings".*?</section>}m]
 
     assert_equal ["wrong The group uses &lt;96&gt; %.", "warning Objects grow. It costs 39.0 MiB."], findings.scan(%r{<h3>(.*?)</h3>}m).flatten.map { |words| words.gsub(/<[^>]*>/, "") }
@@ -43,7 +43,7 @@ class PageTest < Minitest::Test
   end
 
   def test_a_calm_line_where_nothing_was_found
-    html = page(overview(diagnosis: FOUND.merge(verdict: :healthy, growth: :steady, findings: [], unseen: {})))
+    html = page(document(diagnosis: FOUND.merge(verdict: :healthy, growth: :steady, findings: [], unseen: {})))
 
     assert_includes html, "Nothing was found by 1 checks."
     assert_includes html, "It does not grow."
@@ -70,7 +70,7 @@ class PageTest < Minitest::Test
   end
 
   def test_needs_nothing_inline_and_nothing_of_others
-    html = page(overview(history: history([1.0, 1 << 20, 1 << 19, nil], [11.0, 1 << 20, 1 << 19, nil])), change: true, outcome: AllocStats.purge.to_h)
+    html = page(document(history: history([1.0, 1 << 20, 1 << 19, nil], [11.0, 1 << 20, 1 << 19, nil])), change: true, outcome: AllocStats.purge.to_h)
 
     assert_empty html.scan(/\sstyle=|\son\w+=|javascript:|<style|<script(?! src=)/)
     assert_empty html.scan(%r{(?:src|href|action)="(?!/allocator|#|data:image/svg)[^"]*"})
@@ -98,11 +98,11 @@ class PageTest < Minitest::Test
     assert_includes html, "Not known: no smaps here."
     assert_includes html, "How healthy it is could not be found out."
     assert_equal AllocStats.figures.size, html.scan("not measured").size
-    page(overview.transform_values { nil }.merge(process: {pid: 7}))
+    page(document.transform_values { nil }.merge(process: {pid: 7}))
   end
 
   def test_what_is_not_measured_is_never_zero
-    html = page(overview(sample: {rss: 5 << 20, allocated: nil, dirty: 0}))
+    html = page(document(sample: {rss: 5 << 20, allocated: nil, dirty: 0}))
 
     assert_match(%r{allocated</span>.*?not measured</span></td>}, html)
     assert_match(%r{dirty</span>.*?<data value="0">0 B</data></td>}, html)
@@ -110,7 +110,7 @@ class PageTest < Minitest::Test
 
   def test_health_in_words
     checks = {"memory:resident" => [{status: :fail, output: "RSS is 95 % of 1 GiB."}], "allocator:owner" => [{status: :pass, output: "All well."}]}
-    html = page(overview(health: {status: :fail, checks: checks}))
+    html = page(document(health: {status: :fail, checks: checks}))
 
     assert_includes html, "Not healthy:"
     assert_includes html, "<li>RSS is 95 % of 1 GiB.</li>"
@@ -120,8 +120,8 @@ class PageTest < Minitest::Test
   def test_the_day_is_drawn_where_there_is_more_than_an_hour
     points = Array.new(300) { |index| [index * 60.0, 9 << 20, 5 << 20, 2 << 20] }
 
-    assert_equal ["hour", "day"], page(overview(history: history(*points))).scan(/id="chart-(\w+)" /).flatten
-    assert_equal ["hour"], page(overview(history: history(*points.last(60)))).scan(/id="chart-(\w+)" /).flatten
+    assert_equal ["hour", "day"], page(document(history: history(*points))).scan(/id="chart-(\w+)" /).flatten
+    assert_equal ["hour"], page(document(history: history(*points.last(60)))).scan(/id="chart-(\w+)" /).flatten
   end
 
   def test_without_a_history_there_is_a_reason
@@ -131,21 +131,21 @@ class PageTest < Minitest::Test
       history(interval: nil) => "Nothing is sampled in this process",
       history([1.0, 9, 5, 2], [11.0, 9, 5, 2], interval: nil) => "Nothing is sampled in this process"
     }.each do |history, reason|
-      html = page(overview(history: history))
+      html = page(document(history: history))
       assert_includes html, reason
       refute_includes html, "<path class"
     end
   end
 
   def test_a_clock_that_was_set_back_bends_no_line
-    html = page(overview(history: history([11.0, 4 << 20, nil, nil], [1.0, 4 << 20, nil, nil], [21.0, 4 << 20, nil, nil])))
+    html = page(document(history: history([11.0, 4 << 20, nil, nil], [1.0, 4 << 20, nil, nil], [21.0, 4 << 20, nil, nil])))
 
     assert_match(/line-rss" d="M\d+ 0h0L\d+ 0L10000 0"/, html)
   end
 
   def test_a_purge_is_shown_before_and_after
     before = {rss: 100 << 20, allocated: 50 << 20, minor_faults: 3}
-    html = page(overview, change: true, outcome: {outcome: :released, released: 60 << 20, seconds: 0.0123, reason: nil, before: before, after: {**before, rss: 40 << 20, minor_faults: 9}})
+    html = page(document, change: true, outcome: {outcome: :released, released: 60 << 20, seconds: 0.0123, reason: nil, before: before, after: {**before, rss: 40 << 20, minor_faults: 9}})
 
     assert_includes html, "60.0 MiB were given back."
     assert_includes html, "by pid #{Process.pid}, in 12.3 ms"
@@ -158,15 +158,48 @@ class PageTest < Minitest::Test
   def test_each_outcome_has_a_sentence
     figures = AllocStats.sample.to_h
     [:released, :nothing, :noop].each do |outcome|
-      html = page(overview, change: true, outcome: {outcome: outcome, released: 0, reason: "<because>", seconds: 0.1, before: figures, after: figures})
+      html = page(document, change: true, outcome: {outcome: outcome, released: 0, reason: "<because>", seconds: 0.1, before: figures, after: figures})
       assert_match(/given back|Nothing was done/, html[/class="outcome".*/m])
       assert_includes html, "&lt;because&gt;"
     end
   end
 
+  def test_whatever_comes_of_a_purge_has_its_sentence
+    [:released, :nothing, :noop, :unshared].each do |outcome|
+      html = page(document, change: true, outcome: {outcome: outcome, released: 1 << 20, reason: "because", seconds: 0.1, before: {}, after: {}})
+
+      assert_match(/<strong>[A-Z1][^<]+\.</, html, outcome.to_s)
+    end
+  end
+
+  def test_a_purge_of_one_other_worker_says_whose_it_was
+    answer = {index: 3, pid: 4711, outcome: "released", released: 5 << 20, reason: nil}
+    html = page(document, change: true, outcome: {released: 5 << 20, complete: true, answers: [answer]})
+
+    assert_includes html, "5.0 MiB were given back."
+    assert_includes html, "by worker 3, pid 4711"
+    assert_includes page(document, change: true, outcome: {released: 0, complete: false, answers: [answer.merge(outcome: "no_answer", released: nil, reason: "it is stopped")]}), "Worker 3: no answer."
+  end
+
+  def test_the_master_has_a_row_of_its_own
+    workers = AllocStats.workers.to_h
+    master = {**workers[:workers].first, role: "master", self: false, pid: 4242, age: 3.2, slow_age: 3.2}
+    html = page(document(workers: {**workers, masters: [master]}))
+
+    assert_match(/<tr class="master"><th scope="row">master<.*4242/, html)
+    assert_match(/3 s</, html)
+  end
+
+  def test_pss_that_is_older_than_the_rest_is_told
+    workers = AllocStats.workers.to_h
+    row = {**workers[:workers].first, slow_age: 40.0, figures: {rss: 1, pss: 1}}
+
+    assert_includes page(document(workers: {**workers, workers: [row]})), "now, PSS 40 s"
+  end
+
   def test_a_purge_of_all_has_a_row_for_each_worker
     answers = [{index: 0, pid: 11, outcome: "released", released: 3 << 20, reason: nil, seconds: 0.1}, {index: 1, pid: 12, outcome: "no_answer", released: nil, reason: "it has not answered in time", seconds: nil}]
-    html = page(overview, change: true, outcome: {released: 3 << 20, complete: false, answers: answers})
+    html = page(document, change: true, outcome: {released: 3 << 20, complete: false, answers: answers})
 
     assert_includes html, "3.0 MiB were given back; 1 of 2 workers answered."
     assert_match(/no answer <span class="definition">it has not answered in time/, html)
@@ -174,7 +207,7 @@ class PageTest < Minitest::Test
 
   def test_odd_names_stay_text
     odd = %("><script>window.odd = 1</script><img src=x onerror=window.odd=1>' \e[31m\0 \u202E \xFF)
-    html = page(strange(overview(history: history([1.0, 2, 3, 4], [11.0, 2, 3, 4])), odd), base: "/#{odd}", change: true, outcome: strange(AllocStats.purge.to_h, odd))
+    html = page(strange(document(history: history([1.0, 2, 3, 4], [11.0, 2, 3, 4])), odd), base: "/#{odd}", change: true, outcome: strange(AllocStats.purge.to_h, odd))
 
     assert html.valid_encoding?
     refute_match(/<script>|<img|[\0\e]/, html)
@@ -182,7 +215,7 @@ class PageTest < Minitest::Test
   end
 
   def test_an_error_in_it_does_not_fill_the_log
-    assert_operator Page.new(overview, base: "/allocator").inspect.length, :<, 100
+    assert_operator Page.new(document, base: "/allocator").inspect.length, :<, 100
   end
 
   # Every text in it becomes another one; names and states, which are symbols, stay.

@@ -95,7 +95,7 @@ class PurgeTest < Minitest::Test
     results = Array.new(8) { Thread.new { AllocStats.purge } }.map(&:value)
     results.each { |result| assert_kind_of AllocStats::Purge, result }
     slow = Queue.new
-    flight = AllocStats::Purge::SingleFlight.new
+    flight = AllocStats::SingleFlight.new("a purge")
     runs = 0
     threads = Array.new(5) {
       Thread.new {
@@ -113,14 +113,14 @@ class PurgeTest < Minitest::Test
   end
 
   def test_a_purge_inside_a_purge_is_refused
-    flight = AllocStats::Purge::SingleFlight.new
+    flight = AllocStats::SingleFlight.new("a purge")
     error = assert_raises(AllocStats::Refused) { flight.run { flight.run { flunk } } }
     assert_match(/inside of a purge/, error.message)
     assert_equal :again, flight.run { :again }
   end
 
   def test_a_purge_whose_thread_is_killed_does_not_hold_up_the_next
-    flight = AllocStats::Purge::SingleFlight.new
+    flight = AllocStats::SingleFlight.new("a purge")
     pilot = Thread.new { flight.run { sleep } }
     Thread.pass until pilot.stop?
     waiting = Thread.new { flight.run { :next } }
@@ -130,14 +130,14 @@ class PurgeTest < Minitest::Test
   end
 
   def test_a_failed_purge_raises_where_it_ran_and_lets_the_next_go
-    flight = AllocStats::Purge::SingleFlight.new
+    flight = AllocStats::SingleFlight.new("a purge")
     assert_raises(IOError) { flight.run { raise IOError } }
     assert_equal 1, flight.run { 1 }
   end
 
   def test_a_fork_in_the_middle_of_a_purge
     status = ChildProcess.ruby(<<~RUBY).value
-      flight = AllocStats::Purge::SingleFlight.new
+      flight = AllocStats::SingleFlight.new("a purge")
       go = Queue.new
       Thread.new { flight.run { go << true; sleep } }
       go.pop

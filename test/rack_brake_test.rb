@@ -4,6 +4,7 @@ require "test_helper"
 require "stringio"
 require "timeout"
 require "support/asking"
+require "support/child_process"
 require "support/puma_server"
 
 # How often something may be changed over HTTP, and what that may cost the server.
@@ -103,6 +104,30 @@ class RackBrakeTest < Minitest::Test
     end
     assert_raises(Timeout::Error) { Timeout.timeout(0.05) { brake.run(:purge, waiting: 0) { sleep } } }
     assert_equal [1, false], brake.run(:purge, waiting: 0) { 1 }
+  end
+
+  # What a signal raises comes to the main thread anywhere, also where Thread.handle_interrupt would hold others off.
+  def test_signals_leave_it_and_what_is_shared_usable
+    told = ChildProcess.ruby(<<~'RUBY', timeout: 60).value
+      stop, armed = Class.new(Exception), false
+      trap(:USR1) { armed && ((armed = false) || raise(stop)) }
+      value, brake = AllocStats::SharedValue.new(seconds: 0) { 1 }, AllocStats::Rack::Brake.new(seconds: 0)
+      sender = spawn(RbConfig.ruby, "-e", "loop { Process.kill(:USR1, #{Process.pid}); sleep rand * 0.0004 }", err: File::NULL)
+      told, ends = Hash.new(0), Process.clock_gettime(Process::CLOCK_MONOTONIC) + 4
+      until Process.clock_gettime(Process::CLOCK_MONOTONIC) > ends
+        begin
+          armed = true
+          loop { [value.value, brake.run(:change, waiting: 0) { 1 }] }
+        rescue stop
+          nil
+        end
+        told[Thread.new { [value.value, brake.run(:other, waiting: 0) { 1 }] rescue $!.class.name }.value.inspect] += 1
+      end
+      Process.kill(:KILL, sender)
+      told
+    RUBY
+    assert_equal ["[1, [1, false]]"], told.keys.map(&:to_s)
+    assert_operator told.values.first, :>, 100
   end
 
   def test_a_child_is_not_held_up_by_its_parents

@@ -85,9 +85,10 @@ class RackChangeTest < Minitest::Test
   # Which encoding a server gives its strings is its own affair.
   def test_headers_that_are_no_text
     post = env_for("/purge").merge("REQUEST_METHOD" => "POST")
-    {"HTTP_ORIGIN" => "http://\xff", "HTTP_HOST" => "localhost\xff", "CONTENT_TYPE" => "application/json\xff", "HTTP_SEC_FETCH_SITE" => "\xff", "REMOTE_ADDR" => "127.0.0.1\xff"}.each do |name, value|
-      assert_includes [401, 403], endpoint.call(post.merge(name => value)).first, name
-    end
+    {
+      "HTTP_ORIGIN" => ["http://\xff", 403], "CONTENT_TYPE" => ["application/json\xff", 403], "HTTP_SEC_FETCH_SITE" => ["\xff", 403],
+      "HTTP_HOST" => ["localhost\xff", 401], "REMOTE_ADDR" => ["127.0.0.1\xff", 401] # not proven to be of this machine
+    }.each { |name, (value, status)| assert_equal status, endpoint.call(post.merge(name => value)).first, name }
     assert_equal 200, endpoint.call(post.merge("HTTP_AUTHORIZATION" => "Bearer \xff", "HTTP_ACCEPT" => "\xff", "HTTP_HOST" => nil, "HTTP_ORIGIN" => nil)).first
   end
 

@@ -36,7 +36,7 @@ class RackEndpointTest < Minitest::Test
     told = told()
     sample = AllocStats.sample
 
-    assert_equal [*AllocStats::Rack::Overview::FLAT, :allocstats, :time, :process, *AllocStats::Report::PARTS, *AllocStats::Rack::Overview::PARTS, :health, :absent], told.keys
+    assert_equal [*AllocStats::Rack::StatusDocument::FLAT, :allocstats, :time, :process, *AllocStats::Report::PARTS, *AllocStats::Rack::StatusDocument::PARTS, :health, :absent], told.keys
     assert_equal AllocStats.figures.keys, told[:sample].keys
     assert_equal AllocStats.figures.keys.select { |name| sample[name].nil? }, told[:sample].select { |_, value| value.nil? }.keys
   end
@@ -44,7 +44,7 @@ class RackEndpointTest < Minitest::Test
   def test_has_at_the_top_what_the_process_has_too
     told = told()
 
-    assert_equal told[:process].slice(*AllocStats::Rack::Overview::FLAT), told.slice(*AllocStats::Rack::Overview::FLAT)
+    assert_equal told[:process].slice(*AllocStats::Rack::StatusDocument::FLAT), told.slice(*AllocStats::Rack::StatusDocument::FLAT)
     assert_equal [Process.pid, Rack::RELEASE, ENV["LD_PRELOAD"]], told.values_at(:pid, :rack, :ld_preload)
   end
 
@@ -54,7 +54,9 @@ class RackEndpointTest < Minitest::Test
     broken.define_singleton_method(:workers) { raise IOError, "closed\nstream" }
     broken.define_singleton_method(:history) { AllocStats.history }
     broken.define_singleton_method(:host_facts) { {} }
-    told = AllocStats::Rack::Overview.new(AllocStats.report, source: broken).to_h
+    broken.define_singleton_method(:report) { AllocStats.report }
+    broken.define_singleton_method(:health) { nil }
+    told = AllocStats::Rack::StatusDocument.new(broken).to_h
 
     assert_equal [nil, nil, nil], told.values_at(:settings, :workers, :health)
     assert_equal({settings: "not here", workers: "closed (IOError)"}, told[:absent])
@@ -210,8 +212,8 @@ class RackEndpointTest < Minitest::Test
 
   def test_one_reading_serves_for_the_configured_time
     taken = 0
-    report = -> { (taken += 1) && AllocStats.report }
-    kept, none = endpoint(report: report, cache_seconds: 60), endpoint(report: report, cache_seconds: 0)
+    snapshot = -> { (taken += 1) && AllocStats::Snapshot.new }
+    kept, none = endpoint(snapshot: snapshot, cache_seconds: 60), endpoint(snapshot: snapshot, cache_seconds: 0)
 
     5.times { |i| ask(["/", "/report.txt", "/report.json"][i % 3], endpoint: kept) }
     assert_equal 1, taken
@@ -221,7 +223,7 @@ class RackEndpointTest < Minitest::Test
 
   def test_after_a_change_the_next_reading_is_new
     taken = 0
-    endpoint = endpoint(report: -> { (taken += 1) && AllocStats.report }, cache_seconds: 60)
+    endpoint = endpoint(snapshot: -> { (taken += 1) && AllocStats::Snapshot.new }, cache_seconds: 60)
     ask(endpoint: endpoint)
     ask("/purge", method: "POST", endpoint: endpoint)
     ask(endpoint: endpoint)
@@ -245,7 +247,7 @@ class RackEndpointTest < Minitest::Test
 
   def test_an_exception_inside_does_not_leave
     [RuntimeError, NotImplementedError, NoMemoryError, SystemStackError].each do |error|
-      [{report: -> { raise error, "secret" }}, {allow: ->(_) { raise error, "secret" }}, {authenticate: ->(_) { raise error, "secret" }}].each do |broken|
+      [{snapshot: -> { raise error, "secret" }}, {allow: ->(_) { raise error, "secret" }}, {authenticate: ->(_) { raise error, "secret" }}].each do |broken|
         errors = StringIO.new
         answer = ask(endpoint: endpoint(**broken), errors: errors)
 
@@ -256,7 +258,7 @@ class RackEndpointTest < Minitest::Test
   end
 
   def test_a_host_that_cannot_log_still_gets_its_answer
-    broken = endpoint(report: -> { raise "broken" })
+    broken = endpoint(snapshot: -> { raise "broken" })
     closed = StringIO.new.tap(&:close)
 
     assert_equal 500, broken.call(**LOCAL, "REQUEST_METHOD" => "GET", "PATH_INFO" => "/", "rack.errors" => closed).first
@@ -264,7 +266,7 @@ class RackEndpointTest < Minitest::Test
   end
 
   def test_an_exit_is_the_hosts_own_affair
-    assert_raises(SystemExit) { ask(endpoint: endpoint(report: -> { exit })) }
+    assert_raises(SystemExit) { ask(endpoint: endpoint(snapshot: -> { exit })) }
   end
 
   def test_what_the_application_throws_goes_through

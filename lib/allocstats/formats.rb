@@ -13,9 +13,12 @@ module AllocStats
     autoload :Units, "allocstats/formats/units"
 
     # Names of files and programs are bytes to the kernel and may be no valid text in any encoding. What is none in
-    # UTF-8 is replaced, so that one odd name does not cost the whole document.
+    # UTF-8 is replaced, so that one odd name does not cost the whole document. What is text in UTF-8, as almost all is,
+    # comes back as it is, frozen where it was.
     def self.utf8(text)
-      text = text.to_s
+      text = text.is_a?(Symbol) ? text.name : text.to_s
+      return text if text.encoding == Encoding::UTF_8 && text.valid_encoding?
+      return text.dup.force_encoding(Encoding::UTF_8) if text.ascii_only?
       text = text.dup.force_encoding(Encoding::UTF_8) if [Encoding::BINARY, Encoding::US_ASCII].include?(text.encoding)
       text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
     end

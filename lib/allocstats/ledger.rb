@@ -49,8 +49,9 @@ module AllocStats
     end
 
     # @param pass [Hash] by ProcessMemory.pass, of this very moment
-    def self.of(pass)
-      Reading.new(census: false, scan: pass).ledger
+    # @param sample [Sample] taken right after it
+    def self.of(pass, sample)
+      Reading.new(census: false, scan: pass, sample: sample).ledger
     end
 
     # @param bytes [Hash{Symbol => Integer, nil}] of the layers that this ledger has

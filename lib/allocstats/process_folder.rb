@@ -15,10 +15,13 @@ module AllocStats
       # PF_FORKNOEXEC of the kernel's sched.h.
       FORKED = 0x40
 
+      # The last field that is asked for.
+      LAST = 22
+
       # @param text [String] bytes
       def initialize(text)
         @pid = text.to_i
-        @fields = text[/.*\) (.*)/mn, 1].to_s.split
+        @fields = text[/.*\) (.*)/mn, 1].to_s.split(" ", LAST - 1)
       end
 
       attr_reader :pid
@@ -63,7 +66,7 @@ module AllocStats
     # The most bytes that were ever resident.
     # @return [Integer, nil] nil where the kernel does not say
     def peak
-      Measured.product(Measured.count(status["VmHWM"].to_s[/\A\d+(?= kB)/n]), 1024)
+      Measured.product(Measured.count(read("status")[/^VmHWM:\s*(\d+)(?= kB)/n, 1]), 1024)
     end
 
     # How its threads call themselves, and how many do: {"ruby" => 6, "jemalloc_bg_thd" => 1}

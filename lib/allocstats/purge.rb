@@ -30,7 +30,7 @@ module AllocStats
     # The step that purges the extension's own heap.
     PRIVATE_HEAP = "private heap"
 
-    @flight = SingleFlight.new
+    @flight = SingleFlight.new("a purge")
     @options = Mutex.new
 
     @subscribers = []

@@ -18,16 +18,16 @@ module AllocStats
     autoload :Log, "allocstats/rack/log"
     autoload :Loopback, "allocstats/rack/loopback"
     autoload :Middleware, "allocstats/rack/middleware"
-    autoload :Overview, "allocstats/rack/overview"
     autoload :Page, "allocstats/rack/page"
     autoload :Path, "allocstats/rack/path"
     autoload :Peer, "allocstats/rack/peer"
-    autoload :Readings, "allocstats/rack/readings"
     autoload :Request, "allocstats/rack/request"
+    autoload :ResponseCache, "allocstats/rack/response_cache"
     autoload :Router, "allocstats/rack/router"
     autoload :SameOrigin, "allocstats/rack/same_origin"
     autoload :ServerTiming, "allocstats/rack/server_timing"
     autoload :StartKey, "allocstats/rack/start_key"
+    autoload :StatusDocument, "allocstats/rack/status_document"
     autoload :Token, "allocstats/rack/token"
   end
 end

@@ -15,7 +15,7 @@ module AllocStats
   # which before Ruby 3.4 the main one alone can do. The rest, `sample` before all, is not touched here: it works
   # everywhere, and is cheap.
   module Ractors
-    MAIN_ALONE = %i[configuration configure doctor health heap_profile host_facts metrics purge report settings start stop tune].freeze
+    MAIN_ALONE = %i[configuration configure doctor eager_load! health heap_profile host_facts metrics purge report settings start stop tune].freeze
 
     ONCE_LOADED = (%i[census help history ledger started? workers] +
       Allocators.filter_map(&:native_api).flat_map { |native_api| native_api.instance_methods(false) - (native_api.const_defined?(:LOADED) ? native_api::LOADED : []) }).sort.freeze

@@ -46,6 +46,7 @@ module AllocStats
       config.after_initialize do |app|
         options = app.config.allocstats
         wanted = options.agent.nil? ? Rails::Server.running : options.agent
+        AllocStats.eager_load! if Rails::Server.running
         AllocStats.start(interval: options.interval) if wanted
         AllocStats::Metrics.register if options.metrics
       end

@@ -10,24 +10,8 @@ module AllocStats
   # Taking one reads /proc/self/smaps, which is milliseconds in a large process. A part that cannot be read here is nil
   # and `absent` says why; it never costs the other parts.
   class Report
-    # The readings of the facade that a report holds, by their names there.
+    # The parts of a snapshot that a report holds, by their names there and in the facade.
     PARTS = [:allocator, :sample, :memory, :ledger, :private_heap].freeze
-
-    # Where a report has them from. Memory, ledger and private heap are of one pass over the mappings: it is read once, and
-    # they agree.
-    class Source
-      [:allocator, :sample].each { |part| define_method(part) { AllocStats.public_send(part) } }
-
-      def memory = ProcessMemory.of(pass)
-
-      def ledger = Ledger.of(pass)
-
-      def private_heap = PrivateHeap.of(pass)
-
-      private
-
-      def pass = @pass ||= ProcessMemory.pass
-    end
 
     # When it was taken, as a Time.
     attr_reader :time
@@ -48,8 +32,8 @@ module AllocStats
       nil
     end
 
-    # source:: answers each of PARTS; anything but a Source is for tests
-    def initialize(source = Source.new)
+    # source:: answers each of PARTS; anything but a Snapshot is for tests
+    def initialize(source = Snapshot.new)
       @time = Time.now
       @process = {pid: Process.pid, command: $PROGRAM_NAME.dup, ruby_version: RUBY_VERSION, ruby_platform: RUBY_PLATFORM}
       @absent = {}

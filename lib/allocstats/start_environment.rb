@@ -5,9 +5,31 @@ module AllocStats
   #
   # The kernel shows the memory in which the strings were put at the start, and setting the process's title ($0, as Puma
   # does) writes over it: text that does not look like an environment counts as unreadable.
+  #
+  # This process's own is taken apart once, and what was read then is kept: nothing changes what a process was started
+  # with, a title that is written over it later takes nothing back, and a forked child was started with the same.
   class StartEnvironment
     ENTRY = /\A[A-Za-z_][A-Za-z0-9_.]*=/n
     MOST_ANCESTORS = 32
+
+    class << self
+      # What the block reads, if it can be read, or what it has read before in this process or in the one that it was
+      # forked from. A Ractor other than the main one only looks.
+      def kept
+        @kept || yield&.tap { |variables| @kept = Ractor.make_shareable(variables) }
+      rescue Ractor::IsolationError
+        yield
+      end
+
+      # The same of its ancestors, which a forked child has others of.
+      def kept_ancestors(pid)
+        seen, ancestors = @kept_ancestors
+        return ancestors if seen == pid
+        yield.tap { |found| @kept_ancestors = Ractor.make_shareable([pid, found]) }
+      rescue Ractor::IsolationError
+        yield
+      end
+    end
 
     attr_reader :pid
 
@@ -30,18 +52,27 @@ module AllocStats
       variables || {}
     end
 
-    # The processes above this one whose environment can be read, nearest first.
+    # The processes above this one whose environment can be read, nearest first. Those above this very process are kept as
+    # they were first seen: one that ends later was an ancestor nevertheless.
     def ancestors
-      parents.map { |pid| StartEnvironment.new(pid, root: @root) }.select(&:readable?)
+      own? ? StartEnvironment.kept_ancestors(pid) { read_ancestors } : read_ancestors
     end
 
     private
 
     def variables
       return @variables if defined?(@variables)
-      @variables = parse(File.binread("#{@root}/#{pid}/environ"))
+      @variables = own? ? StartEnvironment.kept { read } : read
+    end
+
+    def read_ancestors = parents.map { |pid| StartEnvironment.new(pid, root: @root) }.select(&:readable?)
+
+    def own? = pid == Process.pid && @root == "/proc"
+
+    def read
+      parse(File.binread("#{@root}/#{pid}/environ"))
     rescue SystemCallError
-      @variables = nil
+      nil
     end
 
     def parse(text)

@@ -24,16 +24,25 @@ module AllocStats
     attr_reader :index, :pid, :title, :reported_at, :interval, :allocator, :version, :verdict, :figures, :counters
 
     # Of this process, read now: without an agent there is nobody else to tell of.
-    # @param slow [Boolean] whether what the agent has not read yet is read now
-    def self.here(row = nil, slow: true)
+    # @param slow [Boolean, ProcessMemory] whether what the agent has not read yet is read now, or where it was read
+    # @param sample [Sample, nil] of this moment; nil: this takes its own
+    def self.here(row = nil, slow: true, sample: nil)
       row ||= {slot: nil, identity: nil, pid: Process.pid, alive: true, samples: 0}.merge(purged, reported_at: Time.now.to_f)
       row = row.merge(identification) unless row[:allocator]
-      sample = Sample.new
-      figures = row[:figures]&.slice(:pss, :uss, :swap) || (slow ? SharedMemory.slow_figures : {pss: nil, uss: nil, swap: nil})
+      taken = sample || Sample.new
+      figures = row[:figures]&.slice(:pss, :uss, :swap) || slow_figures(slow)
       slow_at = row.fetch(:slow_at) { slow ? Time.now.to_f : nil }
-      new(row.merge(slow_at: slow_at, figures: {**sample.to_h, live: sample.live, kept: sample.kept, **figures}), own: true)
+      new(row.merge(slow_at: slow_at, figures: {**taken.to_h, live: taken.live, kept: taken.kept, **figures}), own: true)
     ensure
-      sample&.close
+      taken&.close unless sample
+    end
+
+    def self.slow_figures(slow)
+      case slow
+      when true then SharedMemory.slow_figures
+      when false then {pss: nil, uss: nil, swap: nil}
+      else {pss: slow.pss, uss: slow.uss, swap: slow.swap}
+      end
     end
 
     def self.identification
@@ -45,7 +54,7 @@ module AllocStats
       AllocStats::Purge.totals.then { |totals| {purges: totals[:count], purged_bytes: totals[:bytes]} }
     end
 
-    private_class_method :identification, :purged
+    private_class_method :slow_figures, :identification, :purged
 
     # @param row [Hash] as the extension reads it from the shared memory
     def initialize(row, own: false)

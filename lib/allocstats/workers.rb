@@ -28,13 +28,14 @@ module AllocStats
     # How long a dead worker is shown, in seconds after its last report.
     SHOWN_DEAD = 600
 
-    # @param slow [Boolean] whether this process's PSS, USS and swap are read now where no agent runs: milliseconds,
-    #   growing with the resident set
-    def self.read(slow: true)
+    # @param slow [Boolean, ProcessMemory] whether this process's PSS, USS and swap are read now where no agent runs:
+    #   milliseconds, growing with the resident set; or where they were read just now
+    # @param sample [Sample, nil] of this process and moment; nil: this takes its own
+    def self.read(slow: true, sample: nil)
       own = SharedMemory.own_row
-      return new([Worker.here(own, slow: slow)], shared: false) unless own && own[:slot]
+      return new([Worker.here(own, slow: slow, sample: sample)], shared: false) unless own && own[:slot]
       rows = SharedMemory.rows.reject { |row| joining?(row) && row[:slot] != own[:slot] }
-      new(rows.map { |row| (row[:slot] == own[:slot]) ? Worker.here(own, slow: slow) : Worker.new(row) }, shared: true, master: Master.worker)
+      new(rows.map { |row| (row[:slot] == own[:slot]) ? Worker.here(own, slow: slow, sample: sample) : Worker.new(row) }, shared: true, master: Master.worker)
     end
 
     # Whether it has a slot, and has said nothing from there yet: it will in a moment, and is not one that stopped.

@@ -11,9 +11,9 @@ module AllocStats
     class HostFacts
       NAMES = %i[expected preloads peak threads hasty_forks background_threads arenas ruby_heap huge_pages overcommit processors].freeze
 
+      # @param target [Target] whose they are
       # @return [HostFacts]
-      def self.read
-        target = Target::Cheap.new
+      def self.read(target = Target::Cheap.new)
         new(NAMES.to_h { |name| [name, target.public_send(name)] }, NAMES.to_h { |name| [name, target.why_not(name)] }.compact)
       end
 

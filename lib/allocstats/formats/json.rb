@@ -22,13 +22,17 @@ module AllocStats
         case value
         when nil, true, false, Integer then value
         when Float then value.finite? ? value : nil
-        when Hash then value.to_h { |key, each| [Formats.utf8(key), plain(each)] }
+        when Hash then value.to_h { |key, each| [text(key), plain(each)] }
         when Array then value.map { |each| plain(each) }
         when Time then time(value)
-        else Formats.utf8(value)
+        else text(value)
         end
       end
-      private_class_method :plain
+
+      # JSON writes a symbol as its name; ours are ASCII.
+      def text(value) = (value.is_a?(Symbol) && value.name.ascii_only?) ? value : Formats.utf8(value)
+
+      private_class_method :plain, :text
     end
   end
 end

@@ -40,29 +40,31 @@ module AllocStats
       def generate(metrics, format = :prometheus)
         content_type(format)
         open = format == :openmetrics
-        lines = metrics.flat_map { |family, samples| [*(open ? open_head(family) : head(family)), *rows(family, samples)] }
-        lines << "# EOF" if open
-        lines << ""
-        lines.join("\n")
+        metrics.each_with_object(+"") { |(family, samples), text|
+          text << (open ? open_head(family) : head(family))
+          rows(text, family, samples)
+        }.tap { |text| text << "# EOF\n" if open }
       end
 
       # Facts are no type of their own there.
       def head(family)
-        ["# HELP #{family.sample_name} #{escape(family.help, /[\\\n]/)}",
-          "# TYPE #{family.sample_name} #{(family.type == :info) ? :gauge : family.type}"]
+        "# HELP #{family.sample_name} #{escape(family.help, /[\\\n]/)}\n" \
+          "# TYPE #{family.sample_name} #{(family.type == :info) ? :gauge : family.type}\n"
       end
 
       # The family's name, without what its samples' names end in.
       def open_head(family)
-        ["# TYPE #{family.name} #{family.type}",
-          *("# UNIT #{family.name} #{family.unit}" if family.unit),
-          "# HELP #{family.name} #{escape(family.help)}"]
+        "# TYPE #{family.name} #{family.type}\n" \
+          "#{"# UNIT #{family.name} #{family.unit}\n" if family.unit}" \
+          "# HELP #{family.name} #{escape(family.help)}\n"
       end
 
-      def rows(family, samples)
-        samples.map do |sample|
-          labels = family.labelled(sample).map { |name, value| "#{name}=\"#{escape(value)}\"" }
-          "#{family.sample_name}#{"{#{labels.join(",")}}" unless labels.empty?} #{sample.value}"
+      def rows(text, family, samples)
+        samples.each do |sample|
+          text << family.sample_name
+          labels = family.labelled(sample)
+          text << "{" << labels.map { |name, value| "#{name}=\"#{escape(value)}\"" }.join(",") << "}" unless labels.empty?
+          text << " " << sample.value.to_s << "\n"
         end
       end
 

@@ -12,13 +12,13 @@ module AllocStats
       # @return [Ledger]
       attr_reader :ledger
 
-      # @param scan [Hash, nil] a pass over the mappings that was made just now; nil: this makes its own
-      def initialize(census:, scan: nil)
+      # @param scan [Hash, nil] a pass over the mappings that was made just now, and the sample behind it; nil: this makes its own
+      def initialize(census:, scan: nil, sample: nil)
         @reasons = {}
         @bytes = {}
         @census = take_census if census && Allocators.running.live_in_census?
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
-        @sample = AllocStats.sample
+        @sample = sample || AllocStats.sample
         @ruby_heap = RubyHeap.new(@sample)
         @private_bytes = PrivateHeap.held.values.sum
         @ledger = divide

@@ -34,7 +34,10 @@ module AllocStats
 
       # {label => text} of a sample, without those that are not known.
       def labelled(sample)
-        labels.zip(sample.label_values).to_h.compact.transform_values { |value| Formats.utf8(value) }
+        labels.each_with_index.with_object({}) { |(label, index), told|
+          value = sample.label_values[index]
+          told[label] = Formats.utf8(value) unless value.nil?
+        }
       end
     end
   end

@@ -55,7 +55,7 @@ module AllocStats
         taken = families.map(&:sample_name).select { |name| registry.exist?(name.to_sym) }
         raise InvalidValue, "the registry already has #{taken.join(", ")}; except: leaves names out" if taken.any?
 
-        reading = SharedReading.new(seconds: SECONDS) { AllocStats.metrics.to_h }
+        reading = SharedValue.new(seconds: SECONDS) { AllocStats.metrics.to_h }
         families.map { |family| registry.register(Metric.new(family, reading)) }
       end
     end

@@ -14,9 +14,12 @@ module AllocStats
       # `file` is [major and minor number of the device, inode].
       Mapping = Struct.new(:start, :end, :permissions, :file, :path)
 
+      # Of a line: that its mapping may not be touched, as few may not.
+      CLOSED = " ---p "
+
       # @param text [String] of the file
       def initialize(text)
-        @mappings = text.each_line(chomp: true).filter_map { |line| parse(line) }
+        @text = text.b
       end
 
       # Paths of executables and libraries, in the order of their addresses.
@@ -28,17 +31,19 @@ module AllocStats
       # Of each of these the first mapping that may be executed.
       # @return [Array<Mapping>]
       def executed
-        @executed ||= @mappings.select { |mapping| mapping.path.start_with?("/") && mapping.permissions.include?("x") }
+        @executed ||= mappings.select { |mapping| mapping.path.start_with?("/") && mapping.permissions.include?("x") }
           .uniq { |mapping| mapping.path.delete_suffix(DELETED) }
       end
 
       # How many heaps of glibc's arenas there seem to be beside the main one.
       # @return [Integer]
       def arena_heaps
-        @mappings.each_cons(2).count { |open, closed| heap?(open, closed) }
+        @text.each_line(chomp: true).each_cons(2).count { |open, closed| closed.include?(CLOSED) && heap?(parse(open), parse(closed)) }
       end
 
       private
+
+      def mappings = @text.each_line(chomp: true).filter_map { |line| parse(line) }
 
       def parse(line)
         first, last, permissions, major, minor, inode, path = LINE.match(line)&.captures
@@ -46,7 +51,7 @@ module AllocStats
       end
 
       def heap?(open, closed)
-        (open.start % HEAP).zero? && open.permissions == "rw-p" && open.path.empty? &&
+        open && closed && (open.start % HEAP).zero? && open.permissions == "rw-p" && open.path.empty? &&
           closed.permissions == "---p" && closed.path.empty? && closed.start == open.end && closed.end - open.start == HEAP
       end
     end

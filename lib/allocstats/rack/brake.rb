@@ -23,15 +23,11 @@ module AllocStats
       MOST = 3
       UNTOLD = 1
 
-      # A change under way: what was asked for, who is at it since when, how many wait for it, and what came of it.
-      Flight = Struct.new(:question, :thread, :begun, :waiting, :answer, :error)
-
-      # So long is waited for somebody else's answer; and longer than that, no change is believed to be under way.
+      # So many seconds after its beginning a change is waited for no longer.
       PATIENCE = 10
-      LONGEST = 60
 
-      # How long a waiting thread sleeps before it looks whether the other one is still there.
-      MOMENT = 0.1
+      # What came of a change, for all who share it.
+      Landed = Struct.new(:answer, :error)
 
       # How many requests may wait: so many that the server keeps a thread for others, beside that which does the work.
       def self.waiting(env)
@@ -45,62 +41,32 @@ module AllocStats
       # seconds:: between the end of a change and the next one
       def initialize(seconds:)
         @seconds = seconds
-        @lock = Mutex.new
-        @landed = ConditionVariable.new
-        @flight = @landed_at = nil
+        @flight = SingleFlight.new("a change")
+        @landed_at = nil
       end
 
       # @param question [Object] equal for those that may share an answer
       # @return [Array(Object, Boolean)]
       # @raise [Later] and what the block raises
       def run(question, waiting:, &block)
-        Thread.handle_interrupt(Object => :never) do
-          flight = begun = nil
-          @lock.synchronize { flight, begun = board(question, waiting) }
-          next [fly(flight, &block), false] if begun
-          Thread.handle_interrupt(Object => :immediate) { [wait(flight), true] }
-        end
+        landed, outcome = @flight.share(question, waiting, PATIENCE) { fly(&block) }
+        raise Later.new(@seconds, "another change is under way") if [:another, :full].include?(outcome)
+        raise Later.new(@seconds, "the change under way has not ended") if outcome == :late
+        raise landed.error if landed.error
+        [landed.answer, outcome == :shared]
       end
 
       private
 
-      # The flight, and whether it is this thread's own.
-      def board(question, waiting)
-        if flying?
-          raise Later.new(@seconds, "another change is under way") unless @flight.question == question && @flight.waiting < waiting
-          @flight.waiting += 1
-          return [@flight, false]
-        end
+      # Nobody else is at it meanwhile.
+      def fly
         rest = @landed_at ? @landed_at + @seconds - Clock.now : 0
-        raise Later.new(rest, "the last one was less than #{format("%g", @seconds)} s ago") if rest.positive?
-        [@flight = Flight.new(question, Thread.current, Clock.now, 0), true]
-      end
-
-      # A thread that was killed, or that a fork left behind, is at nothing any more.
-      def flying? = @flight&.thread&.alive? && Clock.now - @flight.begun < LONGEST
-
-      def fly(flight)
-        flight.answer = Thread.handle_interrupt(Object => :immediate) { yield }
+        return Landed.new(nil, Later.new(rest, "the last one was less than #{format("%g", @seconds)} s ago")) if rest.positive?
+        answer = yield
+        @landed_at = Clock.now if answer
+        Landed.new(answer, nil)
       rescue => error
-        flight.error = error
-        raise
-      ensure
-        @lock.synchronize do
-          @landed_at = Clock.now if flight.answer
-          @flight = nil if @flight.equal?(flight)
-          @landed.broadcast
-        end
-      end
-
-      def wait(flight)
-        deadline = Clock.now + PATIENCE
-        @lock.synchronize do
-          @landed.wait(@lock, MOMENT) while @flight.equal?(flight) && flying? && Clock.now < deadline
-        end
-        raise flight.error if flight.error
-        flight.answer or raise Later.new(@seconds, "the change under way has not ended")
-      ensure
-        @lock.synchronize { flight.waiting -= 1 }
+        Landed.new(nil, error)
       end
     end
   end

@@ -46,8 +46,6 @@ module AllocStats
       def purge(question)
         return AllocStats.purge(**question.options) if question.workers == "this"
         return AllocStats.workers.purge(timeout: TIMEOUT, **question.options) if question.workers == "all"
-
-        raise Unsupported, "one worker alone cannot be asked yet" unless Workers.instance_method(:purge).parameters.include?([:key, :only])
         AllocStats.workers.purge(only: question.workers, timeout: TIMEOUT, **question.options)
       end
 

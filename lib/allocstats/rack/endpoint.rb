@@ -14,7 +14,7 @@ module AllocStats
     #
     # It never raises into the host: what goes wrong inside is an answer of 500 without details, and one line in the
     # host's rack.errors. Threads may share one endpoint: what is slow is done by one of them at a time, and the others wait
-    # for it by a clock (SharedReading, Brake), so that a server always has a thread for the probes.
+    # for it by a clock (SharedValue, Brake), so that a server always has a thread for the probes.
     class Endpoint
       # What an answer to a request must not bring down; a signal or an exit is none of this.
       FAILURES = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
@@ -22,7 +22,7 @@ module AllocStats
       # What a change that is understood and not possible says, and with which status.
       REFUSALS = {InvalidValue => 400, UnknownName => 400, Unsupported => 422, ReadOnly => 422, Refused => 422}.freeze
 
-      # What is Access's, and Readings', is checked there.
+      # What is Access's, and ResponseCache's, is checked there.
       # What let a request in, in its own environment.
       LET_IN_BY = "allocstats.let_in_by"
 
@@ -35,13 +35,13 @@ module AllocStats
       # purge_interval:: seconds from the end of a purge that was asked for here to the beginning of the next one
       # announce::       whether the key of this start, where it opens the endpoint, is told in the log now
       # @raise [InvalidValue, UnknownName] for an option that does not fit
-      def initialize(report: nil, cache_seconds: nil, health: nil, purge_interval: PURGE_INTERVAL, announce: true, **access)
+      def initialize(snapshot: nil, cache_seconds: nil, health: nil, purge_interval: PURGE_INTERVAL, announce: true, **access)
         raise InvalidValue, "purge_interval is a number from 0 to 3600, not #{purge_interval.inspect[0, 80]}" unless seconds?(purge_interval)
 
         @access = Access.new(**access)
         @brakes = {purge: Brake.new(seconds: purge_interval), tune: Brake.new(seconds: 0)}
         StartKey.announce if announce && @access.key? && AllocStats.supported?
-        @readings = Readings.new(**{report: report, cache_seconds: cache_seconds, health: health}.compact)
+        @cache = ResponseCache.new(**{snapshot: snapshot, cache_seconds: cache_seconds, health: health}.compact)
       rescue ArgumentError => error
         raise InvalidValue, "the endpoint takes no such option: #{error.message}"
       end
@@ -70,7 +70,7 @@ module AllocStats
         return Answer.refusal(501, Stub::MESSAGE) unless AllocStats.supported? || resource.name == :live
 
         send(resource.name, env.merge(LET_IN_BY => by))
-      rescue SharedReading::Busy => busy
+      rescue SharedValue::Busy => busy
         later(env, 503, 1, busy.message)
       rescue *FAILURES => error
         Log.failure(env, "no answer could be given", error)
@@ -79,12 +79,12 @@ module AllocStats
 
       # What lets a request in, in words; nil where nothing does.
       def let_in_by(env, resource)
-        return "nothing" if resource&.leave == :none
+        return "nothing" if resource&.permission == :none
         change?(env, resource) ? @access.changer(env) : @access.reader(env)
       end
 
       # A change is one only by its own method; by any other it is a wrong question, which readers may ask.
-      def change?(env, resource) = resource&.leave == :change && resource.answers?(env["REQUEST_METHOD"])
+      def change?(env, resource) = resource&.permission == :change && resource.answers?(env["REQUEST_METHOD"])
 
       # The log has the reason and the setting that would open; so has the answer where the environment is known for one
       # of development.
@@ -104,25 +104,25 @@ module AllocStats
         Answer.new(status, Answer::TEXT, "#{Formats.line(sentence)}\n", headers)
       end
 
-      def overview(env)
+      def status(env)
         html = prefers_page?(env)
         (html ? page(env) : json(env)).tap { |answer| answer.headers["vary"] = "accept" }
       end
 
-      def json(_env) = Answer.new(200, Answer::JSON, @readings.overview.json)
+      def json(_env) = Answer.new(200, Answer::JSON, @cache.json)
 
-      def text(_env) = Answer.new(200, Answer::TEXT, @readings.overview.text)
+      def text(_env) = Answer.new(200, Answer::TEXT, @cache.document.text)
 
-      def doctor(_env) = Answer.new(200, Answer::JSON, Formats::Json.generate(@readings.diagnosis))
+      def doctor(_env) = Answer.new(200, Answer::JSON, Formats::Json.generate(@cache.diagnosis))
 
-      def doctor_text(_env) = Answer.new(200, Answer::TEXT, @readings.diagnosis.text)
+      def doctor_text(_env) = Answer.new(200, Answer::TEXT, @cache.diagnosis.text)
 
       def prefers_page?(env) = Formats::Accept.new(env["HTTP_ACCEPT"]).prefers?(["text/html"], "application/json")
 
       def page(env, outcome = nil)
         change = quietly(env) { @access.changer(env) }
         chosen = env["QUERY_STRING"].to_s[/(?:\A|&)worker=(\d{1,4})(?:&|\z)/, 1]&.to_i
-        page = Page.new(@readings.overview.to_h.merge(diagnosis: @readings.diagnosis.to_h), base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome, chosen: chosen, peer: chosen && @readings.peer(chosen))
+        page = Page.new(@cache.shown, base: env["SCRIPT_NAME"].to_s, change: change, outcome: outcome, chosen: chosen, peer: chosen && @cache.peer(chosen))
         Answer.new(200, Page::TYPE, page.to_s, Page::HEADERS.dup)
       end
 
@@ -132,22 +132,22 @@ module AllocStats
 
       def metrics(env)
         format = Formats::Prometheus.negotiate(env["HTTP_ACCEPT"])
-        Answer.new(200, Formats::Prometheus.content_type(format), @readings.metrics(format), "vary" => "accept")
+        Answer.new(200, Formats::Prometheus.content_type(format), @cache.metrics(format), "vary" => "accept")
       end
 
       [:history, :workers, :settings].each do |name|
-        define_method(name) { |_env| Answer.new(200, Answer::JSON, @readings.part(name)) }
+        define_method(name) { |_env| Answer.new(200, Answer::JSON, @cache.part(name)) }
       end
 
       def census(_env)
-        Answer.new(200, Answer::JSON, @readings.census)
+        Answer.new(200, Answer::JSON, @cache.census)
       rescue Unsupported => error
         Answer.refusal(404, error.message)
       end
 
       # The bare status for all, the checks for those who may read. Kubernetes and load balancers look at the code alone.
       def health(env)
-        health = @readings.health
+        health = @cache.health
         known = quietly(env) { @access.reader(env) }
         Answer.new(health.code, Health::TYPE, Formats::Json.generate(known ? health : health.bare))
       end
@@ -167,7 +167,7 @@ module AllocStats
         return Answer.refusal(403, SameOrigin::REASON) unless SameOrigin.call(env, form: body.form?)
 
         question = Change.question(name, body.to_h)
-        answer, shared = @brakes.fetch(name).run(question, waiting: Brake.waiting(env)) { question.answer.tap { @readings.forget } }
+        answer, shared = @brakes.fetch(name).run(question, waiting: Brake.waiting(env)) { question.answer.tap { @cache.forget } }
         audit(env, question, "#{Change.told(answer)}#{" (shared with who had asked before)" if shared}")
         yield answer
       rescue Brake::Later => later

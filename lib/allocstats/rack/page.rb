@@ -2,12 +2,12 @@
 
 module AllocStats
   module Rack
-    # The page for browsers: what Overview says of this process and of its cluster, as HTML that needs nothing but itself.
+    # The page for browsers: what the status document says of this process and of its cluster, as HTML that needs nothing but itself.
     #
-    #   Page.new(overview, base: "/allocator", change: true).to_s     # => "<!DOCTYPE html>..."
+    #   Page.new(document, base: "/allocator", change: true).to_s     # => "<!DOCTYPE html>..."
     #   Page.asset("page.css")                                        # => ["text/css; charset=utf-8", "..."]
     #
-    # It reads nothing: all figures are the overview's. Each section is a class in page/ with a template of the same
+    # It reads nothing: all figures are the document's. Each section is a class in page/ with a template of the same
     # name. In a browser that runs page.js the page fetches itself anew and swaps what has changed, so that this is the
     # only place where figures become HTML; without it, everything but the freshness is the same.
     class Page
@@ -59,17 +59,17 @@ module AllocStats
         Path.escape(base.to_s).gsub(%r{\A/+|/+\z}, "").then { |inner| inner.empty? ? "" : "/#{inner}" }
       end
 
-      # The overview, and below which path it is served.
-      attr_reader :overview, :base
+      # The document, and below which path it is served.
+      attr_reader :document, :base
 
-      # overview:: the Hash of Rack::Overview, with symbols as keys
+      # document:: the Hash of StatusDocument, with symbols as keys
       # base::     the path at which the endpoint is mounted, Rack's SCRIPT_NAME
       # change::   whether who asks may purge
       # outcome::  the Hash of the purge that was just asked for: Purge#to_h, or Workers::Purge#to_h
       # chosen::   the index of the worker whose ledger and history are to be shown, nil for the one that answers
       # peer::     the Hash of that worker (Peer) where it is another one
-      def initialize(overview, base:, change: false, outcome: nil, chosen: nil, peer: nil)
-        @overview = overview
+      def initialize(document, base:, change: false, outcome: nil, chosen: nil, peer: nil)
+        @document = document
         @peer = peer
         @chosen = chosen if peer || part(:workers).fetch(:workers, []).any? { |row| row[:self] && row[:index] == chosen }
         @base = Page.path(base)
@@ -85,12 +85,12 @@ module AllocStats
       # What came of a purge, nil where none was asked for.
       attr_reader :outcome
 
-      # The overview's part of this name; an empty Hash where it could not be had.
-      def part(name) = overview[name] || {}
+      # The document's part of this name; an empty Hash where it could not be had.
+      def part(name) = document[name] || {}
 
       def to_s = Layout.new(self).to_s
 
-      # Without the overview, which would fill a log.
+      # Without the document, which would fill a log.
       def inspect = "#<#{self.class} #{base}/>"
     end
   end

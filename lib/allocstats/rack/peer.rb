@@ -2,10 +2,13 @@
 
 module AllocStats
   module Rack
-    # Another worker of the server, as the one that answers can tell of it: what it has reported itself (AllocStats.workers,
-    # its history), and what the kernel shows of it. Nobody has to ask it, so a worker that is busy or stopped is told of too.
+    # Another worker of the server, as the one that answers can tell of it: its own ledger, which it is asked for, and its
+    # history. One that is busy or stopped is told of too, by what it has reported last and what the kernel shows of it.
     class Peer
-      # The parts of its ledger, in the order in which they are shown; Ledger::DEFINITIONS has the others.
+      # So long it is waited for, in seconds: somebody looks at the page.
+      PATIENCE = 1
+
+      # What is seen of its ledger from outside, beside what Ledger::DEFINITIONS has.
       RUBY_HEAP = "pages of Ruby's heap, with what they have free, by the worker's own count"
 
       # Its index among the workers.
@@ -13,7 +16,7 @@ module AllocStats
         @index = index
       end
 
-      # What takes the place of the answering worker's own in an overview.
+      # What takes the place of the answering worker's own in a status document.
       # @return [Hash, nil] nil where there is no such worker, or it has ended
       def to_h
         worker = AllocStats.workers.find { |each| each.index == @index && each.alive? } or return
@@ -24,10 +27,16 @@ module AllocStats
       private
 
       def ledger(worker)
+        worker.ledger(timeout: PATIENCE).to_h
+      rescue Workers::NoAnswer => error
+        seen_from_outside(worker, error.message)
+      end
+
+      def seen_from_outside(worker, why)
         memory = OtherProcess.new(worker.pid).memory
         return {rss: nil, layers: {}, definitions: {}, reasons: memory.reasons} unless memory.rss && memory.kinds[:code]
         layers = layers(memory, worker.figures)
-        {rss: memory.rss, layers: layers, definitions: definitions(layers), reasons: reasons(worker)}
+        {rss: memory.rss, layers: layers, definitions: definitions(layers), reasons: reasons(worker, why)}
       rescue Error => error
         {rss: nil, layers: {}, definitions: {}, reasons: {rss: error.message}}
       end
@@ -47,8 +56,8 @@ module AllocStats
         layers.to_h { |name, _| [name, (name == :ruby_heap) ? RUBY_HEAP : Ledger::DEFINITIONS.fetch(name)] }
       end
 
-      def reasons(worker)
-        {"seen from outside" => "the kernel counts its mappings now; what Ruby and malloc have of them is its own report of #{worker.age.to_i} s ago"}
+      def reasons(worker, why)
+        {"seen from outside" => "#{why}; the kernel counts its mappings now; what Ruby and malloc have of them is its own report of #{worker.age.to_i} s ago"}
       end
     end
   end

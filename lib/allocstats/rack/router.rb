@@ -2,12 +2,12 @@
 
 module AllocStats
   module Rack
-    # What can be asked for below the mount point, how, and what leave it needs.
+    # What can be asked for below the mount point, how, and what permission it needs.
     module Router
-      # name::    what the Endpoint does
-      # methods:: the request methods it answers
-      # leave::   :none, :read or :change
-      Resource = Struct.new(:name, :methods, :leave) do
+      # name::       what the Endpoint does
+      # methods::    the request methods it answers
+      # permission:: :none, :read or :change
+      Resource = Struct.new(:name, :methods, :permission) do
         def answers?(method) = methods.include?(method)
       end
 
@@ -15,8 +15,8 @@ module AllocStats
       CHANGING = ["POST"].freeze
 
       TABLE = {
-        "" => :overview,
-        "/" => :overview,
+        "" => :status,
+        "/" => :status,
         ".json" => :json,
         "/.json" => :json,
         "/report.json" => :json,

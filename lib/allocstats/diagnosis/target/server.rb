@@ -6,35 +6,28 @@ module AllocStats
       # This process and the workers beside it, for who asks every second: a probe. None of what it reads is /proc/self/smaps,
       # and each thing is read once, when the first check asks.
       class Server < ThisProcess
-        # How long what is known of the allocator is good for: it does not change but when a library is loaded, and finding
-        # it out takes half a millisecond, more where many are.
-        SECONDS = 60
-
         # Looked back in the history for so much longer than the limit's time, for points to lie on both sides.
         MARGIN = 60
 
-        # Of this process, at most SECONDS ago.
-        # @return [Allocator]
-        def self.owner
-          pid, at, allocator = @known
-          now = Clock.now
-          return allocator if pid == Process.pid && now - at < SECONDS
-          Allocator.detect.tap { |found| @known = [Process.pid, now, found] }
+        # @param snapshot [Snapshot, nil] what it looks at; nil for one of its own, of the tree below `root`
+        def initialize(root: "", snapshot: nil, **options)
+          super(root: root, **options)
+          @snapshot = snapshot || Snapshot.new(root: root)
         end
 
         # @return [Allocator]
-        def owner = @owner ||= Server.owner
+        def owner = @owner ||= @snapshot.allocator
 
         # @return [Cgroup]
-        def group = @group ||= Cgroup.read(root: @root)
+        def group = @group ||= @snapshot.cgroup
 
         # The one that binds.
         # @return [ProcessMemory::Limit, nil]
-        def limit = @limit ||= ProcessMemory::Limit.smallest(group, machine, root: @root)
+        def limit = @limit ||= @snapshot.limit
 
         # This process and its siblings.
         # @return [Workers]
-        def siblings = @siblings ||= Workers.read(slow: false)
+        def siblings = @siblings ||= @snapshot.workers
 
         # Of those, the ones whose figures say something about now.
         # @return [Array<Worker>]
@@ -94,13 +87,6 @@ module AllocStats
 
         def read_workers
           siblings.map { |worker| {index: worker.index, pid: worker.pid, alive: worker.alive?, stale: worker.stale?, age: worker.age} }
-        end
-
-        # Bytes.
-        def machine
-          File.read("#{@root}/proc/meminfo")[/^MemTotal:\s+(\d+) kB$/, 1]&.then { |kib| kib.to_i * 1024 }
-        rescue SystemCallError
-          nil
         end
       end
     end

@@ -15,7 +15,7 @@ module AllocStats
           "steady" => "It does not grow."
         }.freeze
 
-        def show? = overview.key?(:diagnosis)
+        def show? = document.key?(:diagnosis)
 
         private
 
@@ -24,7 +24,7 @@ module AllocStats
         def findings = diagnosis[:findings] || []
 
         def calm
-          return "The process could not be examined: #{overview.dig(:absent, :diagnosis)}" if diagnosis.empty?
+          return "The process could not be examined: #{document.dig(:absent, :diagnosis)}" if diagnosis.empty?
           "Nothing was found by #{diagnosis.fetch(:checked, []).size} checks."
         end
 

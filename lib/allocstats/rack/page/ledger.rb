@@ -51,7 +51,7 @@ module AllocStats
 
         def reasons = ledger.fetch(:reasons, {})
 
-        def missing = overview.dig(:absent, :ledger) || "the kernel's account of the mappings could not be read"
+        def missing = document.dig(:absent, :ledger) || "the kernel's account of the mappings could not be read"
       end
     end
   end

@@ -36,10 +36,10 @@ module AllocStats
 
         def pressure = group[:pressure]
 
-        # What is not known, and why: of the whole overview and of what this section shows.
+        # What is not known, and why: of the whole document and of what this section shows.
         def reasons
           shown = (memory[:reasons] || {}).slice(*MEMORY.keys, :limit)
-          (overview[:absent] || {}).merge(shown)
+          (document[:absent] || {}).merge(shown)
         end
       end
     end

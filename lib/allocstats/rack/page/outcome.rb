@@ -9,6 +9,7 @@ module AllocStats
 
         # What came of it => what to say; the bytes stand where %s is.
         SENTENCES = {"released" => "%s were given back.", "nothing" => "Nothing was given back.", "noop" => "Nothing was done.",
+                     "unshared" => "The process has more of its own than before.",
                      "failed" => "It went wrong."}.freeze
 
         private
@@ -20,12 +21,24 @@ module AllocStats
         def sentence = answers ? together : SENTENCES.fetch(outcome[:outcome].to_s).sub("%s", plain_bytes(outcome[:released]))
 
         def together
+          return alone(answers.first) if answers.size == 1
           reached = answers.count { |answer| answer[:outcome].to_s != "no_answer" }
           "#{plain_bytes(outcome[:released])} were given back; #{reached} of #{answers.size} workers answered."
         end
 
-        # Whose figures these are: the process that answered, which the browser does not choose.
-        def whose = answers ? "" : "by pid #{part(:process)[:pid]}#{", in #{seconds}" if seconds}"
+        # Of one worker that another one has asked.
+        def alone(answer)
+          sentence = SENTENCES[answer[:outcome].to_s] or return "Worker #{answer[:index]}: #{came_of(answer)}."
+          sentence.sub("%s", plain_bytes(answer[:released]))
+        end
+
+        # Whose figures these are: the process that answered, or the one that it has asked.
+        def whose
+          return "by worker #{answers.first[:index]}, pid #{answers.first[:pid]}" if answers&.size == 1
+          answers ? "" : by_itself
+        end
+
+        def by_itself = "by pid #{part(:process)[:pid]}#{", in #{seconds}" if seconds}"
 
         def came_of(answer) = words(answer[:outcome])
 

@@ -25,7 +25,7 @@ async function refusal(answer) {
   return Object.assign(error, { later: answer.status === 429 });
 }
 
-// A fetch that answers a document; an answer without leave, or of a server that is gone, is an error with a sentence.
+// A fetch that answers a document; an answer without permission, or of a server that is gone, is an error with a sentence.
 async function ask(url, options = {}) {
   const answer = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store", credentials: "same-origin", ...options });
   if (!answer.ok) throw await refusal(answer);

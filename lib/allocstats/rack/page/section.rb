@@ -3,7 +3,7 @@
 module AllocStats
   module Rack
     class Page
-      # One section of the page: what its template shows, found in the overview. A subclass names its template and its
+      # One section of the page: what its template shows, found in the document. A subclass names its template and its
       # heading.
       class Section
         # What is not known is said in words, never left empty and never 0.
@@ -34,7 +34,7 @@ module AllocStats
 
         attr_reader :page
 
-        def overview = page.overview
+        def document = page.document
 
         def unknown = UNKNOWN
 

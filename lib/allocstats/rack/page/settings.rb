@@ -26,7 +26,7 @@ module AllocStats
 
         def meaning(setting) = AllocStats::Settings::STATES[setting[:state].to_sym]
 
-        def missing = overview.dig(:absent, :settings)
+        def missing = document.dig(:absent, :settings)
       end
     end
   end

@@ -58,7 +58,7 @@ module AllocStats
           Markup.new(%(<data value="#{Integer(count)}">#{number} <span class="unit">#{unit}</span></data>))
         end
 
-        def facts = Markup.join(["pid #{part(:process)[:pid]}", program, time(overview[:time])].compact, " · ")
+        def facts = Markup.join(["pid #{part(:process)[:pid]}", program, time(document[:time])].compact, " · ")
 
         # A program is named by its file, unless it has given itself a title.
         def program

@@ -21,7 +21,7 @@ module AllocStats
         end
 
         # What the sums mean: workers share pages, which count in each one's RSS.
-        MEANING = "of those that are alive: PSS is what they take of the machine, since it divides the pages that they share; RSS counts those once for each"
+        MEANING = "of those that are alive, with the master: PSS is what they take of the machine, since it divides the pages that they share; RSS counts those once for each"
 
         def meaning = total[:meaning] || MEANING
 
@@ -29,11 +29,18 @@ module AllocStats
 
         def shown?(row) = chosen ? row[:index] == chosen : self?(row)
 
-        # How old its figures are.
+        # The process that forked them, and what else belongs to the server.
+        def masters = part(:workers).fetch(:masters, [])
+
+        # How old its figures are; PSS, which is read more seldom, where that is older.
         def age(row)
-          return "now" if self?(row)
-          row[:age] ? Scale.duration(row[:age]) : UNKNOWN
+          age = self?(row) ? 0 : row[:age]
+          slow = row[:slow_age] if row.dig(:figures, :pss)
+          told = age ? ago(age) : UNKNOWN
+          (slow && slow >= age.to_f + 1) ? Markup.join([told, "PSS #{ago(slow)}"], ", ") : told
         end
+
+        def ago(seconds) = (seconds < 1) ? "now" : Scale.duration(seconds)
 
         def total = part(:workers)[:total] || {}
 

@@ -3,8 +3,8 @@
 require "test_helper"
 require "io/wait"
 
-class SharedReadingTest < Minitest::Test
-  def shared(seconds: 60, &take) = AllocStats::SharedReading.new(seconds: seconds, &take)
+class SharedValueTest < Minitest::Test
+  def shared(seconds: 60, &take) = AllocStats::SharedValue.new(seconds: seconds, &take)
 
   def test_a_burst_costs_one_reading
     taken = 0
@@ -56,7 +56,7 @@ class SharedReadingTest < Minitest::Test
   # A reading under way in another thread, until the block of the test ends.
   def slow(**options)
     begun, go = Queue.new, Queue.new
-    reading = AllocStats::SharedReading.new(seconds: 60, **options) do
+    reading = AllocStats::SharedValue.new(seconds: 60, **options) do
       begun << true
       go.pop
     end
@@ -71,7 +71,7 @@ class SharedReadingTest < Minitest::Test
   def test_who_waits_waits_by_a_clock
     slow(patience: 0.2) do |reading, thread, go|
       started = AllocStats::Clock.now
-      errors = Array.new(5) { Thread.new { assert_raises(AllocStats::SharedReading::Busy) { reading.value } } }.map(&:value)
+      errors = Array.new(5) { Thread.new { assert_raises(AllocStats::SharedValue::Busy) { reading.value } } }.map(&:value)
 
       assert_in_delta 0.2, AllocStats::Clock.now - started, 0.2
       assert_match(/takes long; ask again/, errors.first.message)
