@@ -11,7 +11,7 @@ class AllocatorNamesTest < Minitest::Test
 
   # By whose they are: names, and what each calls its functions and variables.
   WORDS = {
-    jemalloc: /jemalloc|mallctl|malloc_conf|malloc_stats_print|narenas|background_thread|decay_ms/i,
+    jemalloc: /jemalloc|mallctl|malloc_conf|malloc_stats_print|narenas|\bbackground_thread\b|bg_thd|decay_ms/i,
     mimalloc: /mimalloc|\bmi_[a-z]+/i,
     tcmalloc: /tcmalloc|gperftools|MallocExtension/i,
     glibc: /glibc|mallopt|mallinfo|malloc_info|malloc_trim|(?<![A-Z_])MALLOC_(?!CONF)[A-Z]|\barena_max\b/,
@@ -23,7 +23,6 @@ class AllocatorNamesTest < Minitest::Test
   # Where a name stands all the same, and why. One that stands there no more has to go from here as well.
   PRIVATE = "which allocator is linked into the extension or built with the gem, pinned in dependencies.yml: another question than which one runs"
   GOOGLES = "the format of a file that google-pprof reads, named after those who made it; no allocator"
-  DOCTOR = "the doctor's own words for what it found"
   ALLOWED = {
     "ext/allocstats/build/c_sources.rb" => PRIVATE,
     "ext/allocstats/build/platform.rb" => "the C library that is compiled for",

@@ -304,6 +304,38 @@ class WorkersTest < Minitest::Test
     assert_operator raised, :>, 0
   end
 
+  # The same at each line and each call of a C function in turn, of begin_purge as well; not the purge itself, which has
+  # its own test.
+  def test_requests_that_are_cut_short_at_each_moment
+    complete, cuts = child(<<~RUBY, timeout: 120)
+      class Cut < Exception; end
+      def cut_at(event)
+        seen = 0
+        trace = TracePoint.new(:line, :c_call, :c_return) do
+          seen += 1
+          next unless seen == event
+          trace.disable
+          raise Cut
+        end
+        trace.enable(target_thread: Thread.current) { yield }
+        false
+      rescue Cut
+        true
+      end
+      family(2) do |pids|
+        cuts = 0
+        [-> { AllocStats.workers.purge(only: pids[0], timeout: 5) }, -> { AllocStats.workers.begin_purge(only: pids[0], timeout: 0.5).poll.settled? }].each do |call|
+          call.call # everything is loaded
+          event = 0
+          cuts += 1 while cut_at(event += 1, &call)
+        end
+        [AllocStats.workers.purge(timeout: 20).complete?, cuts]
+      end
+    RUBY
+    assert complete
+    assert_operator cuts, :>, 100
+  end
+
   def test_two_that_ask_at_once_are_both_answered
     complete = child(<<~RUBY)
       family(2) do |pids|

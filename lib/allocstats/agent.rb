@@ -206,7 +206,6 @@ module AllocStats
       while Agent.in_charge?(self)
         wakeups = SharedMemory.wakeups
         due_at = jobs.run
-        AllocStats.safe_point
         SharedMemory.wait(wakeups, [due_at - Clock.now, LEAST_PAUSE].max)
       end
     end

@@ -8,6 +8,7 @@ module AllocStats
     # in allocators/ with a module of that name; docs/adding_an_allocator.md adds one.
     LIST = %i[jemalloc mimalloc tcmalloc glibc musl unknown].freeze
 
+    autoload :Arenas, "allocstats/allocators/arenas"
     autoload :Contract, "allocstats/allocators/contract"
     autoload :Environment, "allocstats/allocators/environment"
     autoload :Fault, "allocstats/allocators/fault"
@@ -53,6 +54,14 @@ module AllocStats
         return if methods_of(running).include?(method)
         owner = find { |allocator| methods_of(allocator).include?(method) }
         raise Unsupported, "#{method} is #{owner.id}'s own, and #{title} runs this process#{owner.native_api::NEEDLESS[method]}; #{instead}"
+      end
+
+      # Has the block take a stats dump apart, and says whose it was where that cannot be done.
+      # @raise [Malformed]
+      def understanding(format, allocator = bound_name)
+        yield
+      rescue Malformed => error
+        raise Malformed, "#{allocator} gave a stats dump that allocstats does not understand (#{format}: #{error.message})"
       end
 
       # What separates several options in one variable; nil where it holds one.

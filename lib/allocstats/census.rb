@@ -32,16 +32,8 @@ module AllocStats
     # @raise [Malformed] for a text that is not of this format
     def self.parse(format, text, allocator:, seconds:)
       room = Allocators[allocator] or raise UnknownName.among("allocator", allocator, Allocators::LIST)
-      parts = understanding(format, allocator) { room.census(text) }
+      parts = Allocators.understanding(format, allocator) { room.census(text) }
       new(allocator: allocator, format: format, text: text, seconds: seconds, **parts)
-    end
-
-    # Has the block take a stats dump apart, and says whose it was where that cannot be done.
-    # @raise [Malformed]
-    def self.understanding(format, allocator = Allocators.bound_name)
-      yield
-    rescue Malformed => error
-      raise Malformed, "#{allocator} gave a stats dump that allocstats does not understand (#{format}: #{error.message})"
     end
 
     def self.unsupported

@@ -81,6 +81,7 @@ module AllocStats
       private
 
       def checked(interval, limit)
+        Ractors.demand_main(:heap_profile)
         [within(:interval, interval, INTERVALS, "bytes"), within(:limit, limit, LIMITS, "samples")]
       end
 
@@ -91,6 +92,7 @@ module AllocStats
       end
 
       def demand_profile
+        Ractors.demand_main(:heap_profile)
         raise Error, "no heap profile is on: AllocStats::HeapProfile.start begins one" unless Native.on?
       end
 

@@ -32,7 +32,8 @@ enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 5 * 1000 * 1000 };
 
 static const struct shared_shape our_shape = {SHARED_MAGIC, SHARED_VERSION, SHARED_SLOTS, sizeof(struct slot_memory),
-	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct message), sizeof(struct message_reply)};
+	sizeof(struct worker_report), FIGURE_COUNT, sizeof(struct message), sizeof(struct message_reply),
+	sizeof(struct history)};
 
 static int make_memfd(void) {
 	int descriptor = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);

@@ -10,7 +10,7 @@
 /* Two versions of this library can serve one server while it is restarted worker by worker. */
 struct shared_shape {
 	uint64_t magic;
-	uint32_t version, slots, slot_bytes, report_bytes, figures, request_bytes, reply_bytes;
+	uint32_t version, slots, slot_bytes, report_bytes, figures, message_bytes, reply_bytes, history_bytes;
 };
 
 struct shared_head {

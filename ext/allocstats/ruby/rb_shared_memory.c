@@ -297,13 +297,16 @@ static VALUE memory_wakeups(VALUE self) {
 }
 
 /*
- * wait(wakeups, seconds) => self; without the GVL, until somebody rings, the time is over, or Ruby wants the thread.
+ * wait(wakeups, seconds) => whether this thread handed back first what the allocator keeps for it, since it has nothing
+ * under way now. Without the GVL, until somebody wakes it, the time is over, or Ruby wants the thread.
  */
 static VALUE memory_wait(VALUE self, VALUE wakeups, VALUE seconds) {
+	(void)self;
 	demand_slot();
 	struct wait wait = {our_slot, NUM2UINT(wakeups), milliseconds(seconds)};
+	bool handed_back = purge_safe_point();
 	rb_thread_call_without_gvl(wait_nogvl, &wait, wake_own, &wait);
-	return self;
+	return boolean(handed_back);
 }
 
 static VALUE memory_wake(VALUE self) {

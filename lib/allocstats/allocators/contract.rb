@@ -49,6 +49,19 @@ module AllocStats
       # @return [Hash{String => String}]
       def separators = {}
 
+      # How it spreads what it holds, where that is by the processors it sees.
+      # @return [Arenas, nil]
+      def arenas = nil
+
+      # Threads that it may have itself: `name` of theirs, `option` that asks for them, `wanted?` in this process,
+      # `asked?(variables)` of another one, and the `remedy` that brings back what a fork took.
+      # @return [Module, nil]
+      def own_threads = nil
+
+      # Lines for the start of one process: `huge_pages:` has it do without them, `reserve:` reserve less address space.
+      # @return [Hash{Symbol => String}]
+      def lines = {}
+
       # How it is had where it can be preloaded.
       # @return [Packages, nil]
       def packages = nil

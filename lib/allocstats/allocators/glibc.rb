@@ -38,6 +38,10 @@ module AllocStats
 
       def steering = /\A(?:MALLOC_\w+|GLIBC_TUNABLES)\z/
 
+      def arenas = Allocators::Arenas.new(per_processor: 8, option: "arena_max", line: "MALLOC_ARENA_MAX=2", apart: true)
+
+      def lines = {reserve: arenas.line}
+
       def separators = {Tunables::VARIABLE => ":"}
 
       def libc = /\Alibc(?:-[\d.]+\.so|\.so\.6)\z/

@@ -5,6 +5,7 @@ module AllocStats
   module Allocators::Jemalloc
     extend Allocators::Contract
 
+    autoload :BackgroundThreads, "allocstats/allocators/jemalloc/background_threads"
     autoload :Census, "allocstats/allocators/jemalloc/census"
     autoload :Correction, "allocstats/allocators/jemalloc/correction"
     autoload :Environment, "allocstats/allocators/jemalloc/environment"
@@ -37,6 +38,12 @@ module AllocStats
 
       # _rjem_: as the crates of Rust have it in their own libraries.
       def steering = /\A(?:MALLOC_CONF|_RJEM_\w+)\z/
+
+      def arenas = Allocators::Arenas.new(per_processor: 4, option: "narenas", line: "MALLOC_CONF=narenas:2", apart: false)
+
+      def own_threads = BackgroundThreads
+
+      def lines = {huge_pages: "MALLOC_CONF=thp:never"}
 
       def separators = {"MALLOC_CONF" => ","}
 

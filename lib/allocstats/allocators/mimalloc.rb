@@ -41,6 +41,8 @@ module AllocStats
       # Two are the buildpacks', and not known to mimalloc.
       def variables = /\AMIMALLOC_(?!ENABLED\z|VERSION\z)/i
 
+      def lines = {huge_pages: "MIMALLOC_ALLOW_THP=0", reserve: "MIMALLOC_ARENA_RESERVE=64MiB"}
+
       def steering = /\AMIMALLOC_\w+\z/
 
       def faults = FAULTS

@@ -126,6 +126,12 @@ module AllocStats
       # The layers of the ledger by name; nil for what is not told.
       def layer(name) = ledger[:layers][name]
 
+      # What the running allocator has for it besides, for the process alone; "" where it has nothing.
+      def own_line(name)
+        line = allocator && Allocators[allocator[:name]]&.lines&.fetch(name, nil)
+        line ? "; for this process alone #{line}" : ""
+      end
+
       # The allocator's own line in an entrypoint or a Procfile.
       def exec_line(name)
         "allocstats exec --allocator #{name || Launch::NAMES.first} -- COMMAND"

@@ -22,7 +22,7 @@ module AllocStats
       def malloc_info
         Allocators.demand("malloc_info")
         format, text, seconds = Allocators.stats_dump
-        AllocStats::Census.understanding(format) { MallocInfo.parse(text) }.merge(seconds: seconds)
+        Allocators.understanding(format) { MallocInfo.parse(text) }.merge(seconds: seconds)
       end
 
       # glibc's mallinfo2(3), of all arenas together: `arena` (bytes they have of the kernel), `ordblks` (free chunks),

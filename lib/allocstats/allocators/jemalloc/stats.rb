@@ -11,7 +11,7 @@ module AllocStats
     def read
       raise Unsupported, "malloc_stats is jemalloc's: #{Allocators.bound_name} runs this process" unless Allocators.running == Allocators::Jemalloc
       format, text, = Allocators.stats_dump
-      AllocStats::Census.understanding(format) { parse(text) }
+      Allocators.understanding(format) { parse(text) }
     end
 
     # @raise [Malformed] for a text of another kind

@@ -8,7 +8,7 @@ module AllocStats
         source: "found by the fuzzing of allocstats", remedy: "unset MIMALLOC_PAGE_COMMIT_ON_DEMAND"),
       Allocators::Fault.new(versions: [">= 2.0.0", "< 2.1.0"], severity: :warning, condition: :keeps,
         fault: "gives nothing back for threads that sleep: mi_collect acts on the calling thread's heap alone", fixed: "2.1.0",
-        source: "measured by bench/purge of allocstats", remedy: "AllocStats.safe_point   # in each thread that comes by, after AllocStats.purge; or a newer mimalloc: allocstats exec --allocator mimalloc -- COMMAND"),
+        source: "measured by bench/purge of allocstats", remedy: "allocstats exec --allocator mimalloc -- COMMAND   # where a newer one is installed; or AllocStats.safe_point in each thread that has nothing under way"),
       Allocators::Fault.new(versions: [">= 2.1.0", "< 2.2.4"], severity: :warning, condition: :keeps,
         fault: "does not always give memory back to the system", fixed: "2.2.4",
         source: "mimalloc's list of releases, 2025-06-09", remedy: "mimalloc 2.2.4 or later"),

@@ -49,7 +49,7 @@ module AllocStats
     def self.read
       Allocators.demand("mi_stats")
       format, text, seconds = Allocators.stats_dump
-      stats = AllocStats::Census.understanding(format) { parse(format, text) }
+      stats = Allocators.understanding(format) { parse(format, text) }
       {version: Allocators.bound_version}.merge(stats, process: Allocators::Mimalloc.process_info, seconds: seconds)
     end
 

@@ -12,7 +12,7 @@ module AllocStats
           return unless huge_pages[:mode] == "always" && huge_pages[:allowed] && Thresholds::HUGE_PAGES.reached?(memory[:huge], memory[:rss])
           found("Transparent huge pages are on always, and #{bytes(memory[:huge])} of this process are mapped by them.",
             evidence: ["#{Target::Local::HUGE_PAGES} says always, and the process has not refused", "AnonHugePages and their kin are #{percent(memory[:huge], memory[:rss])} of the resident set; how much of them is in use cannot be told"],
-            remedy: "echo madvise > #{Target::Local::HUGE_PAGES}   # on the machine, for what is mapped from then on")
+            remedy: "echo madvise > #{Target::Local::HUGE_PAGES}   # on the machine, for what is mapped from then on#{own_line(:huge_pages)}")
         end
       end
     end

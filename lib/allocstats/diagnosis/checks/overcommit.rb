@@ -15,7 +15,7 @@ module AllocStats
           return unless overcommit[:mode] == STRICT && Thresholds::COMMIT.reached?(committed, limit)
           found("The kernel has promised #{percent(committed, limit)} of the memory that it may: fork and malloc fail next.", severity: :wrong,
             evidence: ["vm.overcommit_memory is #{STRICT}; Committed_AS is #{bytes(committed)}, CommitLimit #{bytes(limit)}", "arenas are reserved whole and count as promised"],
-            remedy: "sysctl vm.overcommit_memory=0   # or a higher vm.overcommit_ratio")
+            remedy: "sysctl vm.overcommit_memory=0   # or a higher vm.overcommit_ratio#{own_line(:reserve)}")
         end
       end
     end

@@ -3,7 +3,7 @@
 module AllocStats
   class Diagnosis
     module Checks
-      # glibc gives every few threads an arena of their own, and what becomes free in one is of no use to the others.
+      # malloc gives every few threads an arena of their own (Allocators::Arenas), and what becomes free in one is of no use to the others.
       class TooManyArenas < Check
         needs :arenas, :memory, :threads
         explains :memory_kept
@@ -15,9 +15,12 @@ module AllocStats
 
         private
 
+        # The one whose arenas are counted.
+        def kind = Allocators.find { |each| each.arenas&.apart }
+
         # Who has set a number has decided.
         def bounded?
-          (settings || []).any? { |setting| [setting[:name], setting[:asked]].any? { |text| text.to_s.downcase.include?("arena_max") } && setting[:state] != :no_effect }
+          (settings || []).any? { |setting| [setting[:name], setting[:asked]].any? { |text| text.to_s.downcase.include?(kind.arenas.option) } && setting[:state] != :no_effect }
         end
 
         def by_free_room
@@ -38,8 +41,9 @@ module AllocStats
         end
 
         def tell(evidence, cost)
-          found("glibc has spread its memory over #{arenas[:count]} arenas.", cost: cost, remedy: "MALLOC_ARENA_MAX=2",
-            evidence: [*evidence, "there are #{threads.values.sum} threads, and MALLOC_ARENA_MAX is not set", limits])
+          line = kind.arenas.line
+          found("#{kind.id} has spread its memory over #{arenas[:count]} arenas.", cost: cost, remedy: line,
+            evidence: [*evidence, "there are #{threads.values.sum} threads, and #{line[/\A\w+/]} is not set", limits])
         end
 
         def limits

@@ -15,6 +15,10 @@ module AllocStats
 
         private
 
+        def no_own_threads = "only #{Formats.listed(Allocators.select(&:own_threads).map(&:id))} has threads of its own"
+
+        def no_arenas = "only #{Formats.listed(Allocators.select { |each| each.arenas&.apart }.map(&:id))} has arenas of this kind"
+
         # @return [String] /proc/<pid>, or /proc/self
         def folder = raise(NotImplementedError)
 

@@ -54,21 +54,22 @@ module AllocStats
 
         # As the environment asks, or as the parent has them, of which this process may be a fork.
         def read_background_threads
-          return void(:background_threads, "only jemalloc has threads of its own") unless allocator[:name] == :jemalloc
-          return true if parent_has_background_threads?
+          own = Allocators[allocator[:name]]&.own_threads or return void(:background_threads, no_own_threads)
+          return true if parent_has?(own.name)
           return unseen(:background_threads, why_no_environment) unless seen?(:variables)
-          variables[Allocators::Jemalloc::Environment::VARIABLE].to_s.scan(/(?:\A|,)background_thread:(\w+)/).flatten.last == "true"
+          own.asked?(variables)
         end
 
-        def parent_has_background_threads?
+        # @param name [String] of a thread
+        def parent_has?(name)
           parent = OtherProcess.new(files.stat.parent)
-          parent.maps.objects.first == @process.maps.objects.first && parent.thread_names.key?(Checks::BackgroundThreadsDead::NAME)
+          parent.maps.objects.first == @process.maps.objects.first && parent.thread_names.key?(name)
         rescue Error # there is none, or it may not be looked at
           false
         end
 
         def read_arenas
-          return void(:arenas, "only glibc has arenas of this kind") unless allocator[:name] == :glibc
+          return void(:arenas, no_arenas) unless Allocators[allocator[:name]]&.arenas&.apart
           {count: @process.maps.arena_heaps + 1, free: nil}
         end
 

@@ -55,8 +55,8 @@ module AllocStats
         end
 
         def read_background_threads
-          return void(:background_threads, "only jemalloc has threads of its own") unless owner.name == :jemalloc
-          AllocStats.mallctl("opt.background_thread")
+          own = Allocators.running.own_threads or return void(:background_threads, no_own_threads)
+          own.wanted?
         end
 
         def read_ruby_heap
@@ -65,12 +65,12 @@ module AllocStats
         end
 
         def read_arenas
-          (owner.name == :glibc) ? count_arenas : void(:arenas, "only glibc has arenas of this kind")
+          Allocators.running.arenas&.apart ? count_arenas : void(:arenas, no_arenas)
         end
 
         def count_arenas
-          info = AllocStats.malloc_info
-          {count: info[:arena_count], free: Measured.sum(info[:arenas].reject { |arena| arena[:index].zero? }.map { |arena| arena[:free] })}
+          census = Census.take
+          {count: census[:arenas], free: Measured.sum(census.arenas.reject { |arena| arena[:index].zero? }.map { |arena| arena[:free] })}
         end
 
         def read_history
