@@ -116,9 +116,10 @@ module AllocStats
     # What the allocator keeps for other threads each of them hands back itself, at its next AllocStats.safe_point: where
     # another thread is, in malloc or not, nobody can know, so none is touched.
     #
-    # @param gc [Boolean] collect Ruby's garbage first
-    # @param compact [Boolean, Symbol] compact Ruby's heap first, where this Ruby can. A process that shares pages which
-    #   were written before a fork (a worker, or a master with workers) is Refused: compacting gives it copies of its own;
+    # @param gc [Boolean] collect Ruby's garbage first, and again while that has Ruby give pages of its heap back
+    # @param compact [Boolean, Symbol] compact Ruby's heap first, where this Ruby can; from 3.3 on with Process.warmup as
+    #   well, without which Ruby 4.0 gives none of its heap's emptied pages back. A process that shares pages which were
+    #   written before a fork (a worker, or a master with workers) is Refused: compacting gives it copies of its own;
     #   :even_shared has it done nevertheless
     # @param threads [Boolean] also ask the other threads
     # @return [Purge]
