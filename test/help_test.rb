@@ -5,7 +5,7 @@ require "pp"
 
 class HelpTest < Minitest::Test
   # What no person at a console looks for: for programs, and what others stand on.
-  LEFT_OUT = %i[figures host_facts refresh metrics private_heap purges safe_point thread_bytes started? supported? help
+  LEFT_OUT = %i[eager_load! figures host_facts refresh metrics private_heap purges safe_point thread_bytes started? supported? help
     glibc_tunables malloc_stats malloc_trim mallctl_many mallinfo2 mallopts mallopt_catalogue mi_option_catalogue
     mi_process_info tcmalloc_release_free_memory tcmalloc_release_rate].freeze
 

@@ -212,7 +212,7 @@ class RackEndpointTest < Minitest::Test
 
   def test_one_reading_serves_for_the_configured_time
     taken = 0
-    snapshot = -> { (taken += 1) && AllocStats::Snapshot.new }
+    snapshot = -> { (taken += 1) && AllocStats::Rack::Snapshot.new }
     kept, none = endpoint(snapshot: snapshot, cache_seconds: 60), endpoint(snapshot: snapshot, cache_seconds: 0)
 
     5.times { |i| ask(["/", "/report.txt", "/report.json"][i % 3], endpoint: kept) }
@@ -223,7 +223,7 @@ class RackEndpointTest < Minitest::Test
 
   def test_after_a_change_the_next_reading_is_new
     taken = 0
-    endpoint = endpoint(snapshot: -> { (taken += 1) && AllocStats::Snapshot.new }, cache_seconds: 60)
+    endpoint = endpoint(snapshot: -> { (taken += 1) && AllocStats::Rack::Snapshot.new }, cache_seconds: 60)
     ask(endpoint: endpoint)
     ask("/purge", method: "POST", endpoint: endpoint)
     ask(endpoint: endpoint)

@@ -11,7 +11,7 @@ class RackServerTest < Minitest::Test
   COUNTING = <<~RUBY
     require "allocstats"
     taken = 0
-    endpoint = AllocStats::Rack::Endpoint.new(snapshot: -> { taken += 1; AllocStats::Snapshot.new }, environment: ENV.fetch("RACK_ENV"))
+    endpoint = AllocStats::Rack::Endpoint.new(snapshot: -> { taken += 1; AllocStats::Rack::Snapshot.new }, environment: ENV.fetch("RACK_ENV"))
     map("/allocator") { run endpoint }
     map("/taken") { run ->(_) { [200, {"content-type" => "text/plain"}, [taken.to_s]] } }
   RUBY

@@ -49,7 +49,7 @@ class SnapshotTest < Minitest::Test
   end
 
   def test_a_part_that_cannot_be_read_costs_none_of_the_others
-    snapshot = AllocStats::Snapshot.new
+    snapshot = AllocStats::Rack::Snapshot.new
     snapshot.define_singleton_method(:settings) { raise AllocStats::Unsupported, "not here" }
     told = AllocStats::Rack::StatusDocument.new(snapshot).to_h
 

@@ -26,6 +26,7 @@ module AllocStats
     autoload :Router, "allocstats/rack/router"
     autoload :SameOrigin, "allocstats/rack/same_origin"
     autoload :ServerTiming, "allocstats/rack/server_timing"
+    autoload :Snapshot, "allocstats/rack/snapshot"
     autoload :StartKey, "allocstats/rack/start_key"
     autoload :StatusDocument, "allocstats/rack/status_document"
     autoload :Token, "allocstats/rack/token"

@@ -7,17 +7,15 @@ module AllocStats
   #
   #   snapshot = AllocStats::Snapshot.new
   #   snapshot.sample.rss      # the same object each time
-  #   snapshot.health.status
+  #   snapshot.ledger.rss      # of the same moment
   #
   # A part that cannot be read raises when it is asked for; the others are as they are. One thread at a time.
   class Snapshot
     # When it was begun, as a Time.
     attr_reader :time
 
-    # @param limits [Diagnosis::Limits, nil] what health is judged by
     # @param root [String] "" for this machine, or the folder of a tree with the control group's files and /proc/meminfo
-    def initialize(limits: nil, root: "")
-      @limits = limits
+    def initialize(root: "")
       @root = root
       @time = Time.now
     end
@@ -48,22 +46,6 @@ module AllocStats
     # @return [History]
     def history = @history ||= History.read
 
-    # @return [Diagnosis::HostFacts]
-    def host_facts = @host_facts ||= Diagnosis::HostFacts.read(process)
-
-    # What the doctor finds in this process, without a census.
-    # @return [Diagnosis]
-    def diagnosis = @diagnosis ||= Diagnosis.of(process)
-
-    # @return [Health]
-    def health = @health ||= Health.new(limits, server)
-
-    # @return [Metrics]
-    def metrics = @metrics ||= Metrics.new(Metrics::Reading.new(limits: limits, target: server))
-
-    # @return [Report]
-    def report = @report ||= Report.new(self)
-
     # @return [Cgroup]
     def cgroup = @cgroup ||= @memory ? @memory.cgroup : Cgroup.read(root: @root)
 
@@ -72,13 +54,6 @@ module AllocStats
     def limit = @limit ||= @memory ? @memory.limit : ProcessMemory::Limit.smallest(cgroup, machine, root: @root)
 
     private
-
-    def limits = @limits ||= Diagnosis::Limits.new
-
-    # This process, and this process with its siblings, for who judges.
-    def process = @process ||= Diagnosis::Target::Cheap.new(limits: limits, snapshot: self)
-
-    def server = @server ||= Diagnosis::Target::Server.new(limits: limits, snapshot: self)
 
     # The sample that goes with it is of the moment right after.
     def pass

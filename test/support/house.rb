@@ -8,14 +8,15 @@ module House
   # From the faces down. A room is a folder of lib/allocstats with the file of its name, or a file at the root alone; what
   # stands in one line may name each other as long as no circle comes of it. DESIGN.md and ARCHITECTURE.md draw the same.
   LAYERS = {
-    faces: %w[allocstats facade command rack metrics rails railtie puma sidekiq generators preload report help],
+    faces: %w[allocstats facade eager_load command rack metrics rails railtie puma sidekiq generators preload report help],
     judgement: %w[guard diagnosis health doctor heap_profile launch history_view],
+    snapshot: %w[snapshot],
     agent: %w[agent workers worker history after_fork],
     verbs: %w[purge tuning tuner settings measurement],
     values: %w[allocator sample figure census process_memory other_process cgroup ledger private_heap host ractors],
     allocators: %w[allocators],
     ground: %w[procfs process_folder start_environment elf_file preloads statistics clock formats errors reason loaded stub native
-      version version_number measured configuration threshold shared_reading]
+      version version_number measured configuration threshold shared_value]
   }.freeze
 
   # Those who may call the facade.

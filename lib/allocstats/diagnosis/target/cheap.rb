@@ -6,7 +6,7 @@ module AllocStats
       # This process without what walks a heap: for the endpoint, which many may ask. What it looks at is a snapshot's, so that
       # what is judged and what is shown are the same.
       class Cheap < ThisProcess
-        def initialize(snapshot: Snapshot.new, **options)
+        def initialize(snapshot: AllocStats::Snapshot.new, **options)
           super(**options)
           @snapshot = snapshot
         end

@@ -12,7 +12,7 @@ module AllocStats
         # @param snapshot [Snapshot, nil] what it looks at; nil for one of its own, of the tree below `root`
         def initialize(root: "", snapshot: nil, **options)
           super(root: root, **options)
-          @snapshot = snapshot || Snapshot.new(root: root)
+          @snapshot = snapshot || AllocStats::Snapshot.new(root: root)
         end
 
         # @return [Allocator]
