@@ -262,12 +262,12 @@ class WorkersTest < Minitest::Test
   def test_the_ledger_of_another
     rss, sum, theirs, error = child(<<~RUBY)
       family(1, in_each: -> { $kept = "x" * 64_000_000 }) do |pids|
-        worker = AllocStats.workers.fetch(pids[0])
-        ledger = worker.ledger(timeout: 20)
+        workers = AllocStats.workers
+        ledger = workers.ledger(pids[0], timeout: 20)
         rss = File.read("/proc/\#{pids[0]}/status")[/^VmRSS:\\s+(\\d+)/, 1].to_i * 1024
         Process.kill(:STOP, pids[0])
         error = begin
-          worker.ledger
+          workers.ledger(pids[0])
         rescue AllocStats::Workers::NoAnswer => error
           error.message
         end
@@ -277,7 +277,7 @@ class WorkersTest < Minitest::Test
     assert_in_delta theirs, rss, 8_000_000
     assert_equal rss, sum
     assert_match(/gave no ledger: it is stopped/, error)
-    assert_equal AllocStats.ledger.layers.map(&:name), AllocStats.workers.own.ledger.layers.map(&:name)
+    assert_equal AllocStats.ledger.layers.map(&:name), AllocStats.workers.ledger(Process.pid).layers.map(&:name)
   end
 
   # What a request under way is interrupted by leaves the next one as free as before.

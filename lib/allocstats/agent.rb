@@ -96,7 +96,7 @@ module AllocStats
       end
 
       def wanted(interval)
-        @interval = Agent.seconds(interval.nil? ? @interval || AllocStats.configuration.interval : interval)
+        @interval = Agent.seconds(interval.nil? ? @interval || Configuration.current.interval : interval)
         at_exit { @current&.stop } unless @at_exit
         @at_exit = true
       end

@@ -53,6 +53,9 @@ module AllocStats
 
     OPTIONS.each_key { |name| define_method(name) { self[name] } }
 
+    # The one of this process.
+    def self.current = @current ||= new
+
     def initialize
       @values = OPTIONS.transform_values(&:default).freeze
       @said_by = {}.freeze

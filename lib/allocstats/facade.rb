@@ -225,7 +225,7 @@ module AllocStats
     # @raise [UnknownName, InvalidValue]
     def configure
       raise InvalidValue, "configure takes a block" unless block_given?
-      where = caller_locations(1, 1)&.first&.path
+      where = caller_locations(1, 5).map { |place| place.absolute_path || place.path }.find { |path| !path.start_with?(__dir__) }
       configuration.as_a_whole { yield configuration.source("AllocStats.configure#{" in #{File.basename(where)}" if where}") }
       configuration
     end
@@ -233,7 +233,7 @@ module AllocStats
     # What holds: what was configured, and else the defaults.
     # @return [Configuration]
     def configuration
-      @configuration ||= Configuration.new
+      Configuration.current
     end
 
     # Starts the agent: a thread that takes a sample every `interval` seconds, keeps the history of the last day, and lets

@@ -116,14 +116,6 @@ module AllocStats
       History.new(SharedMemory.history(@row[:slot], @row[:identity]), interval: interval)
     end
 
-    # Where its resident memory is. Another process makes it for itself and hands it over, which takes it milliseconds.
-    # @param timeout [Numeric] seconds to wait for it
-    # @return [Ledger]
-    # @raise [Workers::NoAnswer]
-    def ledger(timeout: Workers::Request::SECONDS)
-      @own ? Ledger.read : Workers::Ledger.of(self, timeout: timeout)
-    end
-
     # By how much it grows, over the last hour; see History#growth. Reads its history: about a millisecond.
     # @return [Float, nil] bytes an hour
     def growth = history.growth

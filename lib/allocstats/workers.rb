@@ -92,6 +92,16 @@ module AllocStats
         raise UnknownName.among("worker", which, living.map(&:index))
     end
 
+    # Where one's resident memory is. Another process makes its ledger itself and hands it over, which takes it milliseconds.
+    # @param which [Integer] the index or the pid of a worker
+    # @param timeout [Numeric] seconds to wait for it
+    # @return [AllocStats::Ledger]
+    # @raise [UnknownName, NoAnswer]
+    def ledger(which, timeout: Request::SECONDS)
+      worker = fetch(which)
+      worker.self? ? AllocStats::Ledger.read : Ledger.of(worker, timeout: timeout)
+    end
+
     # Purges all of them, each as AllocStats.purge does, at the same time. One request at a time goes through all workers.
     # @param only [Integer, nil] the index or the pid of the one that is asked
     # @param timeout [Numeric] seconds to wait for answers; who has begun by then purges nevertheless

@@ -30,7 +30,7 @@ module AllocStats
       PURGE_INTERVAL = 5
 
       # What is not said here is what is configured, for all that serve it in this process.
-      def self.new(**options) = super(**AllocStats.configuration.endpoint_options, **options)
+      def self.new(**options) = super(**Configuration.current.endpoint_options, **options)
 
       # purge_interval:: seconds from the end of a purge that was asked for here to the beginning of the next one
       # announce::       whether the key of this start, where it opens the endpoint, is told in the log now

@@ -14,7 +14,7 @@ module AllocStats
       OURS = %r{\A(?:\z|/|\.json\z)}
 
       # path:: where it answers unless that is configured, beginning with a slash, as a person writes it; the other options are the Endpoint's
-      def initialize(app, path: AllocStats.configuration.path || "/allocator", **options)
+      def initialize(app, path: Configuration.current.path || "/allocator", **options)
         @app = app
         @path = escaped(path)
         @endpoint = Endpoint.new(**options)
