@@ -10,13 +10,11 @@ require "tmpdir"
 class HouseTest < Minitest::Test
   # What is not so yet. It may only become shorter: an entry that is no longer seen fails, too.
   STILL = <<~LIST.lines(chomp: true).freeze
-    calls the facade: allocstats/agent.rb: configuration
     calls the facade: allocstats/diagnosis/limits.rb: supported?
     calls the facade: allocstats/formats/text.rb: figures
     calls the facade: allocstats/heap_profile/preload.rb: supported?
     calls the facade: allocstats/ledger/reading.rb: census, sample
     calls the facade: allocstats/purge/run.rb: sample
-    circle: worker - workers
     crowded: lib/allocstats has more than 32 files
     upward: ownership.c includes allocator.h (facts to allocators)
   LIST

@@ -22,7 +22,7 @@ module AllocStats
         workers: "the same for each worker of the server"
       },
       "what can be done" => {
-        configure: "say once for all frameworks what the endpoint, the agent and the checks take; configuration shows it",
+        configure: "say once, for all frameworks, how it is to work; see configuration",
         purge: "give memory back; gc: true collects garbage first",
         tune: "set options by name, or by a profile such as :low_memory",
         measure: "what malloc gave and took while a block ran",
