@@ -1,11 +1,12 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "support/thread_names"
 
 class AfterForkTest < Minitest::Test
   # jemalloc's own threads, by the names it gives them.
   BACKGROUND = <<~RUBY
-    background = -> { Dir.children("/proc/self/task").count { |id| File.read("/proc/self/task/\#{id}/comm").start_with?("jemalloc_bg") } }
+    background = -> { #{ThreadNames::JEMALLOCS} }
     in_child = lambda do |&look|
       reader, writer = IO.pipe
       pid = fork { reader.close; sleep 0.05; writer.write(Marshal.dump(look.call)); writer.close; exit!(0) }
@@ -45,7 +46,7 @@ class AfterForkTest < Minitest::Test
     skip entry.missing if entry.missing
     count = ChildProcess.ruby(<<~RUBY, allocator: entry, env: {"MALLOC_CONF" => "background_thread:true"}).value
       #{BACKGROUND}
-      in_child.call { Process.daemon(true, true); sleep 0.05; background.call }
+      in_child.call { Process.daemon(true, true); 100.times { background.call.zero? ? sleep(0.05) : break }; background.call }
     RUBY
     assert_operator count, :>=, 1
   end

@@ -205,7 +205,7 @@ class HealthTest < Minitest::Test
     before, after = ChildProcess.ruby(<<~RUBY, allocator: entry, env: {"MALLOC_CONF" => "dirty_decay_ms:-1,muzzy_decay_ms:-1"}).value
       look = -> { AllocStats.health(kept: {warn: {ratio: 0.3, bytes: 32 << 20, seconds: 0}}).checks.find { |check| check.name == "allocator:kept" }.to_h }
       before = look.call
-      strings = Array.new(200_000) { |i| "x" * 400 }
+      strings = Array.new(80_000) { |i| "x" * 1_000 }
       strings = nil
       GC.start
       [before, look.call]

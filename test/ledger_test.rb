@@ -72,7 +72,7 @@ class LedgerTest < Minitest::Test
         {
           objects: growth(:ruby_heap_live) { Array.new(300_000) { Object.new } },
           strings: growth(:malloc_live, :malloc) { Array.new(2_000) { "x" * 10_000 } },
-          stacks: growth(:stacks) { threads = Array.new(8) { Thread.new { dive.(1_000) } }; sleep 0.05 until threads.all? { |t| t.status == "sleep" } },
+          stacks: growth(:stacks) { threads = Array.new(8) { Thread.new { dive.(600) } }; sleep 0.05 until threads.all? { |t| t.status == "sleep" } },
           stacks_known: !AllocStats.ledger[:stacks].nil?,
           files: growth(:files) do
             file = Tempfile.new

@@ -79,6 +79,7 @@ class PageChromiumTest < Minitest::Test
   end
 
   def test_the_parts_of_the_bar_sum_to_the_resident_set
+    2.times { server.get("/litter") } # there is something kept
     visit do |page|
       resident = values(page, ".parts tfoot data").first
       widths = page.evaluate("[...document.querySelectorAll('.bar > .part')].map((part) => [parseFloat(part.getAttribute('x')), parseFloat(part.getAttribute('width'))])")

@@ -7,3 +7,6 @@ require "minitest/autorun"
 
 require "support/allocators"
 require "support/child_process"
+require "support/test_log"
+
+TestLog.install

@@ -2,6 +2,7 @@
 
 require "test_helper"
 require "support/puma_server"
+require "support/thread_names"
 
 class TuneTest < Minitest::Test
   PROFILES = %w[low_memory balanced throughput].freeze
@@ -175,7 +176,7 @@ class TuneTest < Minitest::Test
         require "allocstats"
         require "json"
         names = #{wanted.keys.inspect}
-        threads = -> { Dir.children("/proc/self/task").count { |id| File.read("/proc/self/task/\#{id}/comm").start_with?("jemalloc_bg") } }
+        threads = -> { #{ThreadNames::JEMALLOCS} }
         run ->(_env) { [200, {"content-type" => "application/json"}, [JSON.generate(pid: Process.pid, values: names.map { |name| AllocStats::Tuner.option(name).value }, threads: threads.call)]] }
       RUBY
       [true, false].each do |preload|
@@ -271,7 +272,7 @@ class TuneJemallocTest < Minitest::Test
         work = -> { Array.new(30_000) { "x" * 1500 }.clear; GC.start; sleep 1; AllocStats.sample.rss }
         stock = work.call
         AllocStats.tune(background_thread: true, dirty_decay_ms: 100, muzzy_decay_ms: 0)
-        [stock, work.call, Dir.children("/proc/self/task").count { |id| File.read("/proc/self/task/\#{id}/comm").start_with?("jemalloc_bg") }]
+        [stock, work.call, #{ThreadNames::JEMALLOCS}]
       RUBY
       assert_operator threads, :>=, 1
       assert_operator stock - tuned, :>, 20_000_000

@@ -70,15 +70,17 @@ void loaded_object_close(struct loaded_object *object) {
 	*object = (struct loaded_object){0};
 }
 
+struct object_name {
+	char *name;
+	uintptr_t base;
+};
+
 /*
  * The names and bases of all loaded objects, of which the main program is the first (dl_iterate_phdr(3)): taken under
  * the linker's lock, opened after it is released.
  */
 struct object_names {
-	struct {
-		char *name;
-		uintptr_t base;
-	} * rows;
+	struct object_name *rows;
 	size_t count, capacity;
 	bool failed;
 };

@@ -31,7 +31,34 @@ static uint64_t rss_of(const struct process_memory *memory, enum mapping_kind ki
 	return memory->kinds[kind].value[MAPPING_FIGURE_rss];
 }
 
+/* qemu-user 10 answers a read of smaps itself, without knowing what is resident. Asked without the code under test:
+ * what does the file say of a page that was just written, between two that nobody may touch? */
+static bool smaps_is_invented(void) {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *pages = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED || mprotect(pages + page, page, PROT_READ | PROT_WRITE) != 0) return false;
+	pages[page] = 1;
+	char line[512], begin[32];
+	snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)(pages + page));
+	bool inside = false, invented = false;
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	while (smaps && fgets(line, sizeof line, smaps)) {
+		if (strncmp(line, begin, strlen(begin)) == 0) inside = true;
+		if (inside && strncmp(line, "Rss:", 4) == 0) {
+			invented = strtoul(line + 4, NULL, 10) == 0;
+			break;
+		}
+	}
+	if (smaps) fclose(smaps);
+	munmap(pages, 3 * page);
+	return invented;
+}
+
+#define NEED_THE_KERNELS_SMAPS()                                                                                       \
+	if (smaps_is_invented()) SKIP("an emulator makes smaps up: a page just written is not resident by it")
+
 TEST(the_kinds_sum_to_the_whole_figure_by_figure) {
+	NEED_THE_KERNELS_SMAPS();
 	struct process_memory memory = read_real(true);
 	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
 	struct mapping_figures sum = mapping_figures_zero;
@@ -45,6 +72,7 @@ TEST(the_kinds_sum_to_the_whole_figure_by_figure) {
 }
 
 TEST(the_two_files_agree) {
+	NEED_THE_KERNELS_SMAPS();
 	struct process_memory memory = read_real(false);
 	if (memory.rollup.status == STATUS_UNREADABLE && memory.rollup.error == ENOENT)
 		SKIP("this kernel has no smaps_rollup");
@@ -54,6 +82,7 @@ TEST(the_two_files_agree) {
 }
 
 TEST(a_claimed_range_becomes_its_kind) {
+	NEED_THE_KERNELS_SMAPS();
 	const size_t bytes = 8 << 20;
 	char *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(pages != MAP_FAILED);

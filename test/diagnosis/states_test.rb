@@ -17,7 +17,7 @@ class DiagnosisStatesTest < Minitest::Test
 
   # Six threads that took memory, gave it back to the allocator and sleep.
   THREADS_ASLEEP = <<~RUBY
-    $threads = Array.new(6) { Thread.new { 8.times { Array.new(20_000) { "x" * 900 } }; sleep } }
+    $threads = Array.new(6) { Thread.new { Fiber.new { 8.times { Array.new(20_000) { "x" * 900 } } }.resume; sleep } }
     sleep 0.02 until $threads.all? { |thread| thread.status == "sleep" }
     GC.start; GC.start
   RUBY

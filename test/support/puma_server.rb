@@ -14,9 +14,12 @@ require "tmpdir"
 class PumaServer < ServerProcess
   ROOT = File.expand_path("../..", __dir__)
   GEMFILE = File.join(ROOT, "Gemfile")
-  # More than the thirty after which Puma kills a worker that does not end: Puma 8.0.2 may wait for ever for a descriptor
-  # that it closes, with and without allocstats (puma/puma#3677).
+  # More than the thirty after which Puma kills a worker that does not end.
   SECONDS_TO_STOP = 45
+
+  # On Ruby 3.3 and 3.4 Puma itself may hang when it is told to end. What docs/workers.md advises against that is part of
+  # each Puma's configuration here, so one that does not end has met a fault of ours.
+  STOPS = File.read(File.join(ROOT, "docs/workers.md"))[/^```ruby\n(require "puma\/server"\n.*?)^```/m, 1]
 
   # Runs Puma over a config.ru with this text.
   #
@@ -37,6 +40,12 @@ class PumaServer < ServerProcess
     end
   end
 
+  # STOPS as a file.
+  def self.stops
+    @stops ||= Tempfile.new(["allocstats-puma", ".rb"]).tap { |file| file.write(STOPS) && file.flush }
+    @stops.path
+  end
+
   # Why nothing can be run with this Gemfile here, for `skip`; nil where it can.
   def self.missing(gemfile)
     said, status = Open3.capture2e(environment(gemfile), "bundle", "check")
@@ -51,7 +60,7 @@ class PumaServer < ServerProcess
 
   # arguments:: of puma, or of the command that runs it
   def initialize(arguments, folder:, gemfile:, allocator: nil, env: {}, command: ["puma"])
-    super("bundle", "exec", *command, *arguments, folder: folder, env: PumaServer.environment(gemfile).merge(allocator ? allocator.env : {}, env))
+    super("bundle", "exec", *command, *arguments, *stopping(command), folder: folder, env: PumaServer.environment(gemfile).merge(allocator ? allocator.env : {}, env))
   end
 
   def get(path, headers = {}) = request(Net::HTTP::Get.new(path, headers))
@@ -76,6 +85,9 @@ class PumaServer < ServerProcess
   end
 
   private
+
+  # Puma takes as many configurations as it is given; what starts Puma by itself finds its own.
+  def stopping(command) = (command.first == "puma") ? ["-C", PumaServer.stops] : []
 
   def listening_port = log[%r{Listening on http://127\.0\.0\.1:(\d+)}, 1]
 

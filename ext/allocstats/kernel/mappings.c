@@ -1,11 +1,13 @@
 #include "mappings.h"
 #include "private_heap.h"
 
+struct code_file {
+	uint64_t device, inode;
+};
+
 /* The distinct files of which some mapping may be executed. */
 struct code_files {
-	struct code_file {
-		uint64_t device, inode;
-	} * items;
+	struct code_file *items;
 	size_t count;
 };
 

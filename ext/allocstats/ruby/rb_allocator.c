@@ -80,7 +80,8 @@ static void give_back_to_ruby(void *block) {
 static VALUE allocator_proof(VALUE self) {
 	(void)self;
 	const struct allocator *allocator = allocator_current();
-	switch (allocator->prove ? allocator->prove(take_from_ruby, give_back_to_ruby) : PROOF_NONE) {
+	enum proof proof = allocator->prove ? allocator->prove(take_from_ruby, give_back_to_ruby) : PROOF_NONE;
+	switch (proof) {
 	case PROOF_CONFIRMED:
 		return symbol("confirmed");
 	case PROOF_REFUTED:

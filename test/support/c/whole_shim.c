@@ -36,6 +36,6 @@ int posix_memalign(void **block, size_t alignment, size_t bytes) {
 }
 
 size_t malloc_usable_size(void *block) {
-	size_t (*next)(void *) = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
+	size_t (*next)(void *) = (__typeof__(next))dlsym(RTLD_NEXT, "malloc_usable_size");
 	return next(block);
 }

@@ -72,21 +72,30 @@ enum mallctl_need {
 #include "mallctl_words.def"
 	MALLCTL_NEED_COUNT
 };
-extern const struct { const char *flag, *sentence; } mallctl_needs[MALLCTL_NEED_COUNT];
+struct mallctl_need_words {
+	const char *flag, *sentence;
+};
+extern const struct mallctl_need_words mallctl_needs[MALLCTL_NEED_COUNT];
 
 enum mallctl_danger {
 #define MALLCTL_DANGER(id, ...) MALLCTL_DANGER_##id,
 #include "mallctl_words.def"
 	MALLCTL_DANGER_COUNT
 };
-extern const struct { const char *name, *sentence; } mallctl_dangers[MALLCTL_DANGER_COUNT];
+struct mallctl_danger_words {
+	const char *name, *sentence;
+};
+extern const struct mallctl_danger_words mallctl_dangers[MALLCTL_DANGER_COUNT];
 
 enum mallctl_origin {
 #define MALLCTL_ORIGIN(id, ...) MALLCTL_ORIGIN_##id,
 #include "mallctl_words.def"
 	MALLCTL_ORIGIN_COUNT
 };
-extern const struct { const char *name, *sentence; } mallctl_origins[MALLCTL_ORIGIN_COUNT];
+struct mallctl_origin_words {
+	const char *name, *sentence;
+};
+extern const struct mallctl_origin_words mallctl_origins[MALLCTL_ORIGIN_COUNT];
 
 enum mallctl_fit {
 #define MALLCTL_FIT(id, ...) MALLCTL_FITS_##id,

@@ -6,8 +6,8 @@ module AllocStats
   # before a variable; of one tunable the last value counts; what is out of bounds is ignored, and so is everything in a
   # process that runs with more rights than its user.
   class Allocators::Glibc::Tunables
-    # - `value` (Integer, nil) nil for a text that is not wholly a number: versions of glibc differ in what they make
-    #   of it
+    # - `value` (Integer, nil) nil for a text that is not wholly a number, or none of 64 bits: versions of glibc differ in
+    #   what they make of it
     # - `source` (String) "GLIBC_TUNABLES" or the variable's name
     # - `text` (String) as it was given
     Tunable = Struct.new(:value, :source, :text, keyword_init: true)
@@ -85,11 +85,12 @@ module AllocStats
       Tunable.new(value: value, source: source, text: text.dup.freeze).freeze if value.nil? || value.between?(least, most)
     end
 
-    # As strtoul(3) reads it: what is too large becomes the largest, and below zero it goes on from the top.
+    # As strtoul(3) reads it: below zero it goes on from the top.
     def number(text, most)
       sign, digits = NUMBER.match(text.b)&.captures
       return unless digits
-      value = [Integer(digits), MOST].min
+      value = Integer(digits)
+      return if value > MOST
       return value unless sign == "-"
       (most == MOST) ? -value % (MOST + 1) : -value
     end
