@@ -48,7 +48,7 @@ module AllocStats
       # one's (musl-gcc), does not.
       def libc
         output, = Open3.capture2e("#{compiler} -dumpmachine")
-        [RbConfig::CONFIG["host_os"], output].any? { |system| system.include?("musl") } ? "musl" : "glibc"
+        ([RbConfig::CONFIG["host_os"], output].any? { |system| system.include?("musl") }) ? "musl" : "glibc"
       end
 
       def runs?(command, argument)

@@ -11,8 +11,8 @@
 #include <ruby/thread.h>
 #include <stdbool.h>
 
-/* How often to look whether another's run has landed: a pilot that was killed, or that a fork left behind, lands without
- * a word. */
+/* How often to look whether another's run has landed: a pilot that was killed, or that a fork left behind, lands
+ * without a word. */
 enum { FIRST_LOOK_US = 500, SLOWEST_LOOK_US = 20 * 1000 };
 
 /* For how long from its beginning a run is waited for, unless said. */
@@ -116,7 +116,8 @@ static enum outcome board(struct flight *flight, const struct boarding *boarding
 	VALUE fiber = rb_fiber_current();
 	while (flies(flight)) {
 		if (flight->fiber == fiber)
-			rb_raise(error_refused, "%" PRIsVALUE " was asked for inside of %" PRIsVALUE, flight->name, flight->name);
+			rb_raise(error_refused, "%" PRIsVALUE " was asked for inside of %" PRIsVALUE, flight->name,
+				flight->name);
 		unsigned long landed = flight->landed;
 		bool same = RTEST(rb_equal(flight->question, boarding->question));
 		if (flight->landed != landed) continue; /* meanwhile; comparing may have run Ruby */
@@ -168,17 +169,18 @@ static VALUE flight_run(VALUE self) {
 }
 
 /*
- * share(question, waiting, patience) { ... } => [what the block answers, :flown], [what the run under way did, :shared],
- * or without waiting [nil, :another] for one that answers something else, [nil, :full] where so many wait for it
- * (nil: any number may), [nil, :late] for one that has not ended so many seconds after its beginning.
+ * share(question, waiting, patience) { ... } => [what the block answers, :flown], [what the run under way did,
+ * :shared], or without waiting [nil, :another] for one that answers something else, [nil, :full] where so many wait for
+ * it (nil: any number may), [nil, :late] for one that has not ended so many seconds after its beginning.
  */
 static VALUE flight_share(VALUE self, VALUE question, VALUE waiting, VALUE patience) {
 	static const char *const names[] = {"flown", "shared", "another", "full", "late"};
 	struct flight *flight = flight_of(self);
 	rb_need_block();
 	rb_check_frozen(self);
-	const struct boarding boarding = {
-		.question = question, .most_waiting = NIL_P(waiting) ? -1 : NUM2LONG(waiting), .patience = NUM2DBL(patience)};
+	const struct boarding boarding = {.question = question,
+		.most_waiting = NIL_P(waiting) ? -1 : NUM2LONG(waiting),
+		.patience = NUM2DBL(patience)};
 	VALUE result = Qnil;
 	enum outcome outcome = board(flight, &boarding, &result);
 	RB_GC_GUARD(self);

@@ -19,7 +19,7 @@ module AllocStats
         Diagnosis.new(
           target: "#{text(told[:target]).sub(/\Athis process/, "the process")} at #{address}", allocator: told[:allocator] && text(told[:allocator]),
           growth: growth(told[:growth]), findings: list(told[:findings]).map { |finding| finding(finding) },
-          checked: list(told[:checked]).map { |name| name(name) }, unseen: unseen(told[:unseen])
+          checked: list(told[:checked]).map { |each| word(each) }, unseen: unseen(told[:unseen])
         )
       rescue TypeError
         raise Unsupported, "#{address} answers something that is no diagnosis of this version of allocstats"
@@ -27,10 +27,10 @@ module AllocStats
 
       def finding(told)
         kind(told, Hash)
-        severity = name(told[:severity])
+        severity = word(told[:severity])
         cost = told[:cost]
         refuse if !Check::SEVERITIES.value?(severity) || !(cost.nil? || cost?(cost))
-        Finding.new(name: name(told[:name]), severity: severity, summary: text(told[:summary]), evidence: list(told[:evidence]).map { |line| text(line) }.freeze,
+        Finding.new(name: word(told[:name]), severity: severity, summary: text(told[:summary]), evidence: list(told[:evidence]).map { |line| text(line) }.freeze,
           cost: cost, remedy: text(told[:remedy])).freeze
       end
 
@@ -38,19 +38,19 @@ module AllocStats
 
       def growth(told)
         return if told.nil?
-        word = name(told)
-        Growth::VERDICTS.include?(word) ? word : refuse
+        verdict = word(told)
+        Growth::VERDICTS.include?(verdict) ? verdict : refuse
       end
 
       def unseen(told)
-        kind(told, Hash).first(MOST).to_h { |key, reason| [name(key), text(reason)] }
+        kind(told, Hash).first(MOST).to_h { |key, reason| [word(key), text(reason)] }
       end
 
       def list(told) = kind(told, Array).first(MOST)
 
-      def name(told)
-        word = told.is_a?(Symbol) ? told.name : kind(told, String)
-        word.match?(/\A[a-z_]{1,60}\z/) ? word.to_sym : refuse
+      def word(told)
+        text = told.is_a?(Symbol) ? told.name : kind(told, String)
+        text.match?(/\A[a-z_]{1,60}\z/) ? text.to_sym : refuse
       end
 
       def text(told) = Formats.line(kind(told, String)[0, LONGEST])
@@ -59,7 +59,7 @@ module AllocStats
 
       def refuse = raise(TypeError)
 
-      private_class_method :finding, :cost?, :growth, :unseen, :list, :name, :text, :kind, :refuse
+      private_class_method :finding, :cost?, :growth, :unseen, :list, :word, :text, :kind, :refuse
     end
   end
 end

@@ -36,12 +36,12 @@ module AllocStats
       end
 
       def write(path, first)
-        HeapProfile.stop.write(name(path, first)) if HeapProfile.running?
+        HeapProfile.stop.write(file(path, first)) if HeapProfile.running?
       rescue AllocStats::Error, SystemCallError => error
         warn("allocstats: no heap profile: #{error.message}")
       end
 
-      def name(path, first)
+      def file(path, first)
         return path if first == Process.pid.to_s
 
         ending = Snapshot.ending(path)
