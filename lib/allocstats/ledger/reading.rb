@@ -18,7 +18,7 @@ module AllocStats
         @bytes = {}
         @census = take_census if census && Allocators.running.live_in_census?
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
-        @sample = sample || AllocStats.sample
+        @sample = sample || Sample.new
         @ruby_heap = RubyHeap.new(@sample)
         @private_bytes = PrivateHeap.held.values.sum
         @ledger = divide
