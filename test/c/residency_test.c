@@ -2,7 +2,7 @@
 #include "testing.h"
 
 #include "kernel/residency.h"
-#include "kernel/residency_glibc.h"
+#include "allocators/glibc/heaps.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -28,7 +28,7 @@ module AllocStats
 
       # One that cannot be understood costs nothing but the live bytes.
       def take_census
-        AllocStats.census
+        Census.take
       rescue Malformed => error
         @reasons[:malloc_live] = error.message
         nil

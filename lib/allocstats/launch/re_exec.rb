@@ -4,7 +4,7 @@ module AllocStats
   module Launch
     # require "allocstats/preload": this process becomes itself again, under the allocator that is asked for (Choice), once;
     # or goes on as it is, with one warning.
-    module Restart
+    module ReExec
       # Holds which process was started again, so that none is twice: its children inherit the variable, and are others.
       GUARD = "ALLOCSTATS_PRELOADED"
       WARNED = "warned"
@@ -12,7 +12,7 @@ module AllocStats
       module_function
 
       def call
-        return if ENV.key?(Gate::VARIABLES.first) # this process has what `exec --only` meant for it
+        return if ENV.key?(ExecFilter::VARIABLES.first) # this process has what `exec --only` meant for it
         choice = Choice.new
         return if satisfied?(choice)
         server = RackServer.running
