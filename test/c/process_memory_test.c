@@ -21,7 +21,7 @@
 
 static struct process_memory read_real(bool malloc_is_glibc) {
 	struct process_memory_request request = {.root = "", .process = PROC_SELF, .brk_is_malloc = malloc_is_glibc};
-	if (malloc_is_glibc) request.claim_heaps = glibc_claim;
+	if (malloc_is_glibc) request.find_heaps = glibc_own_ranges;
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	return memory;
@@ -81,8 +81,12 @@ TEST(the_two_files_agree) {
 	CHECK(llabs(apart) < 1 << 20); /* what the second reading itself makes resident */
 }
 
+<<<<<<< HEAD
 TEST(a_claimed_range_becomes_its_kind) {
 	NEED_THE_KERNELS_SMAPS();
+=======
+TEST(an_owned_range_becomes_its_kind) {
+>>>>>>> 3e40e9b (Owned ranges: the field's word for what knows where its memory lies)
 	const size_t bytes = 8 << 20;
 	char *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(pages != MAP_FAILED);
@@ -90,7 +94,7 @@ TEST(a_claimed_range_becomes_its_kind) {
 	struct process_memory_request request = {.root = "", .process = PROC_SELF};
 	struct process_memory memory;
 	uint64_t start = (uint64_t)(uintptr_t)pages;
-	claims_add(&request.ruby_heap.pages, start, start + bytes, MAPPING_KIND_ruby_heap);
+	owned_ranges_add(&request.ruby_heap.pages, start, start + bytes, MAPPING_KIND_ruby_heap);
 	process_memory_read(&request, &memory);
 	munmap(pages, bytes);
 	CHECK_EQUAL(bytes / 2, rss_of(&memory, MAPPING_KIND_ruby_heap));
@@ -267,12 +271,12 @@ TEST(memory_that_only_looks_like_an_arena_is_not_mallocs) {
 	char *aligned = (char *)(((uintptr_t)region + span - 1) / span * span);
 	memset(aligned, 0x5a, 1 << 20);
 	struct mappings mappings;
-	struct claims known = {0}, claims = {0};
+	struct owned_ranges known = {0}, owned = {0};
 	REQUIRE_EQUAL(STATUS_OK, smaps_read("", PROC_SELF, &mappings).status);
-	CHECK_EQUAL(STATUS_OK, glibc_claim(&mappings, &known, &claims).status);
-	claims_settle(&claims);
-	CHECK(!claims_find(&claims, (uint64_t)(uintptr_t)aligned));
-	claims_free(&claims);
+	CHECK_EQUAL(STATUS_OK, glibc_own_ranges(&mappings, &known, &owned).status);
+	owned_ranges_settle(&owned);
+	CHECK(!owned_ranges_find(&owned, (uint64_t)(uintptr_t)aligned));
+	owned_ranges_free(&owned);
 	mappings_free(&mappings);
 	munmap(region, 2 * span);
 }
@@ -284,7 +288,7 @@ TEST(in_a_made_tree_only_the_lines_count) {
 	testing_file("proc/self/smaps", "1000-2000 rw-p 0 00:00 0 [heap]\nRss: 8 kB\n"
 					"2000-3000 rw-p 0 00:00 0 [stack]\nRss: 4 kB\n");
 	struct process_memory_request request = {
-		.root = testing_tree(), .process = PROC_SELF, .claim_heaps = glibc_claim, .brk_is_malloc = true};
+		.root = testing_tree(), .process = PROC_SELF, .find_heaps = glibc_own_ranges, .brk_is_malloc = true};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	REQUIRE_EQUAL(STATUS_OK, memory.smaps.status);
@@ -319,7 +323,7 @@ TEST(of_another_real_process_only_the_lines_count) {
 	char folder[32];
 	snprintf(folder, sizeof folder, "/proc/%d", (int)child);
 	struct process_memory_request request = {
-		.root = "", .process = folder, .claim_heaps = glibc_claim, .brk_is_malloc = true};
+		.root = "", .process = folder, .find_heaps = glibc_own_ranges, .brk_is_malloc = true};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	close(ready[0]), close(ready[1]);

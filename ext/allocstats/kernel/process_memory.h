@@ -14,8 +14,8 @@ struct process_memory_request {
 	const char *root;    /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
 	const char *process; /* PROC_SELF, or the folder of another process, of which only names are evidence too */
 	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
-	heaps_claimer claim_heaps; /* of the allocator that serves this process; NULL where it has none */
-	bool brk_is_malloc;        /* what lies below the program's break is that allocator's */
+	heaps_finder find_heaps; /* of the allocator that serves this process; NULL where it has none */
+	bool brk_is_malloc;      /* what lies below the program's break is that allocator's */
 	struct ruby_heap ruby_heap;
 };
 

@@ -64,7 +64,7 @@ module AllocStats
       end
 
       def why_no_malloc
-        return Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_claimed]
+        return Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_looked_for]
         "the mappings of this allocator (#{Allocators.bound_name}) carry no name that tells them from other anonymous memory; AllocStats.ledger takes its own figure"
       end
 
