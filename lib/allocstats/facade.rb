@@ -29,9 +29,12 @@ module AllocStats
   autoload :Command, "allocstats/command"
   autoload :Configuration, "allocstats/configuration"
   autoload :Diagnosis, "allocstats/diagnosis"
+<<<<<<< HEAD
   autoload :EagerLoad, "allocstats/eager_load"
   autoload :ElfFile, "allocstats/elf_file"
   autoload :Figure, "allocstats/figure"
+=======
+>>>>>>> 76ecae5 (A room for /proc: folder, start environment, ELF files, preloads, reasons; figures belong to samples)
   autoload :Formats, "allocstats/formats"
   autoload :Health, "allocstats/health"
   autoload :Help, "allocstats/help"
@@ -42,15 +45,17 @@ module AllocStats
   autoload :Measured, "allocstats/measured"
   autoload :Metrics, "allocstats/metrics"
   autoload :OtherProcess, "allocstats/other_process"
-  autoload :Preloads, "allocstats/preloads"
-  autoload :ProcessFolder, "allocstats/process_folder"
+  autoload :Procfs, "allocstats/procfs"
   autoload :Rack, "allocstats/rack"
   autoload :Report, "allocstats/report"
   autoload :Settings, "allocstats/settings"
   autoload :SharedValue, "allocstats/shared_value"
   autoload :Sidekiq, "allocstats/sidekiq"
+<<<<<<< HEAD
   autoload :Snapshot, "allocstats/snapshot"
   autoload :StartEnvironment, "allocstats/start_environment"
+=======
+>>>>>>> 76ecae5 (A room for /proc: folder, start environment, ELF files, preloads, reasons; figures belong to samples)
   autoload :Statistics, "allocstats/statistics"
   autoload :Threshold, "allocstats/threshold"
   autoload :Tuner, "allocstats/tuner"
@@ -76,9 +81,9 @@ module AllocStats
     end
 
     # What a sample can hold: name => Figure(name, unit, kind, definition, allocators).
-    # @return [Hash{Symbol => Figure}]
+    # @return [Hash{Symbol => Sample::Figure}]
     def figures
-      Figure.catalogue
+      Sample::Figure.catalogue
     end
 
     # The expensive figures: live bytes on glibc, arenas and bins, with what the reading cost. May walk the heap under

@@ -45,7 +45,7 @@ module AllocStats
       # Library#problem also tries it.
       def refusal
         return "LD_PRELOAD cannot hold a path with a space, a colon or a $ in it" if path.b.match?(UNFIT)
-        ElfFile.new(path).refusal
+        Procfs::ElfFile.new(path).refusal
       end
 
       # A sentence for why no process runs under it, nil where one has.

@@ -98,7 +98,7 @@ module AllocStats
       end
 
       def demand_library(probe)
-        problem = probe.problem || ("#{probe.path} owned malloc instead#{": #{probe.complaint}" unless probe.complaint.empty?}" unless Preloads.same_file?(probe.path, library.path))
+        problem = probe.problem || ("#{probe.path} owned malloc instead#{": #{probe.complaint}" unless probe.complaint.empty?}" unless Procfs::Preloads.same_file?(probe.path, library.path))
         raise Unsupported, "#{library.path} cannot be preloaded: #{problem}" if problem
       end
 

@@ -39,7 +39,7 @@ module AllocStats
       def running?(asked)
         running = Allocators.bound_name.name
         return !LIBC_NAMES.include?(running) if asked.nil?
-        return Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
+        return Procfs::Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
         return LIBC_NAMES.include?(running) if asked == "libc"
         asked == running || "#{running}-#{Allocators.bound_version}.".start_with?("#{asked}.")
       end
@@ -48,7 +48,7 @@ module AllocStats
       # Whether the environment of the start has all that the profile stands for.
       def told?(profile)
         return true if profile.nil?
-        start = StartEnvironment.new
+        start = Procfs::StartEnvironment.new
         start = start.readable? ? start.to_h : ENV.to_h
         options = Tuner::Profiles.starting(Allocators.bound_name, Tuner::Profiles.name_of(profile), Allocators.bound_version)
         options.all? { |option, value| option.given?(start, value) }
@@ -83,7 +83,7 @@ module AllocStats
 
       # The pid, and the time of the start: exec keeps both.
       def identity
-        "#{Process.pid}-#{ProcessFolder.new("/proc/self").stat.start_time}"
+        "#{Process.pid}-#{Procfs::Folder.new("/proc/self").stat.start_time}"
       end
       private_class_method :identity
 

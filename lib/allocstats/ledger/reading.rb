@@ -51,7 +51,7 @@ module AllocStats
       end
 
       def unreadable
-        reason = Reason.of("/proc/self/smaps", @scan[:smaps]) || "/proc/self/smaps does not give Rss for every mapping"
+        reason = Procfs::Reason.of("/proc/self/smaps", @scan[:smaps]) || "/proc/self/smaps does not give Rss for every mapping"
         Ledger.new(rss: nil, bytes: {}, reasons: {rss: reason})
       end
 

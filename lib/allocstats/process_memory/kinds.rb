@@ -53,8 +53,8 @@ module AllocStats
       end
 
       def why_no_stack
-        return "the kernel does not tell where the threads' stacks are (get_robust_list: #{Reason.system_error(@scan[:stacks])})" if @scan[:stacks][:status] == :unsupported
-        return Reason.of("/proc/self/task", @scan[:stacks]) unless @scan[:stacks][:status] == :ok
+        return "the kernel does not tell where the threads' stacks are (get_robust_list: #{Procfs::Reason.system_error(@scan[:stacks])})" if @scan[:stacks][:status] == :unsupported
+        return Procfs::Reason.of("/proc/self/task", @scan[:stacks]) unless @scan[:stacks][:status] == :ok
         "this C library registers no robust list with the kernel, so no thread's stack can be found" if @scan[:threads].positive? && @scan[:untold_stacks] == @scan[:threads]
       end
 
@@ -64,7 +64,7 @@ module AllocStats
       end
 
       def why_no_malloc
-        return Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_looked_for]
+        return Procfs::Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_looked_for]
         "the mappings of this allocator (#{Allocators.bound_name}) carry no name that tells them from other anonymous memory; AllocStats.ledger takes its own figure"
       end
 
