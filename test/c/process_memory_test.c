@@ -156,19 +156,19 @@ TEST(stacks_of_threads_are_found) {
 	struct process_memory memory = read_beside_threads(THREADS, &attributes);
 	pthread_attr_destroy(&attributes);
 	if (!threads_are_registered()) {
-		CHECK(memory.stacks.reading.status == STATUS_UNSUPPORTED || memory.stacks.untold == THREADS);
+		CHECK(memory.stacks.reading.status == STATUS_UNSUPPORTED || memory.stacks.unknown == THREADS);
 		SKIP("this C library, or this kernel, tells no thread's address");
 	}
 	REQUIRE_EQUAL(STATUS_OK, memory.stacks.reading.status);
 	CHECK_EQUAL(THREADS, memory.stacks.threads);
-	CHECK_EQUAL(0, memory.stacks.untold);
+	CHECK_EQUAL(0, memory.stacks.unknown);
 	if (is_sanitized()) SKIP("AddressSanitizer keeps large variables off the stack");
 	uint64_t grown = rss_of(&memory, MAPPING_KIND_stack) - rss_of(&before, MAPPING_KIND_stack);
 	CHECK(grown >= THREADS * (uint64_t)STACK_USED);
 	CHECK(grown <= THREADS * ((uint64_t)STACK_USED + (128 << 10)));
 }
 
-TEST(a_stack_without_a_guard_is_untold) {
+TEST(a_stack_without_a_guard_is_unknown) {
 	pthread_attr_t attributes;
 	char *stack = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(stack != MAP_FAILED);
@@ -182,7 +182,7 @@ TEST(a_stack_without_a_guard_is_untold) {
 	pthread_attr_destroy(&attributes);
 	munmap(stack, 2 * STACK_BYTES);
 	CHECK_EQUAL(1, memory.stacks.threads);
-	CHECK_EQUAL(1, memory.stacks.untold);
+	CHECK_EQUAL(1, memory.stacks.unknown);
 }
 
 TEST(a_stack_above_a_lightweight_guard_is_found) {
@@ -201,7 +201,7 @@ TEST(a_stack_above_a_lightweight_guard_is_found) {
 	struct process_memory memory = read_beside_threads(1, &attributes);
 	pthread_attr_destroy(&attributes);
 	munmap(stack, all);
-	CHECK_EQUAL(0, memory.stacks.untold);
+	CHECK_EQUAL(0, memory.stacks.unknown);
 	if (is_sanitized()) SKIP("AddressSanitizer keeps large variables off the stack");
 	uint64_t grown = rss_of(&memory, MAPPING_KIND_stack) - rss_of(&before, MAPPING_KIND_stack);
 	CHECK(grown >= STACK_USED);
@@ -296,7 +296,7 @@ TEST(in_a_made_tree_only_the_lines_count) {
 	CHECK_EQUAL(12 << 10, memory.mapped.value[MAPPING_FIGURE_rss]);
 	CHECK_EQUAL(4 << 10, rss_of(&memory, MAPPING_KIND_stack));
 	CHECK_EQUAL(8 << 10, rss_of(&memory, MAPPING_KIND_other));
-	CHECK_EQUAL(1u << MAPPING_KIND_stack, memory.told_kinds);
+	CHECK_EQUAL(1u << MAPPING_KIND_stack, memory.known_kinds);
 }
 
 TEST(another_process_is_read_by_its_folder) {

@@ -10,7 +10,7 @@ static void sum_up(const struct mappings *mappings, struct process_memory *out) 
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
 		mapping_figures_add(&out->mapped, &mapping->figures);
-		if (mapping->traits & MAPPING_NAMED) out->told_kinds |= 1u << mapping->kind;
+		if (mapping->traits & MAPPING_NAMED) out->known_kinds |= 1u << mapping->kind;
 	}
 }
 
@@ -24,7 +24,7 @@ static void own_private_heap(
 	const struct mapping *mapping = mappings_find(mappings, (uint64_t)(uintptr_t)block);
 	if (!mapping || !(mapping->traits & MAPPING_NAMELESS) || !(mapping->traits & MAPPING_NO_HUGE)) return;
 	owned_ranges_add(owned, mapping->start, mapping->end, MAPPING_KIND_private_heap);
-	out->told_kinds |= 1u << MAPPING_KIND_private_heap;
+	out->known_kinds |= 1u << MAPPING_KIND_private_heap;
 }
 
 static uint64_t extent(const struct owned_ranges *owned) {
@@ -37,13 +37,13 @@ static uint64_t extent(const struct owned_ranges *owned) {
 static void own_ruby_heap(const struct mappings *mappings, struct ruby_heap *heap, struct process_memory *out) {
 	struct owned_ranges found = {0};
 	owned_ranges_settle(&heap->pages);
-	out->ruby_pages_told = ruby_pages_own_ranges(mappings, heap, &found);
+	out->ruby_pages_known = ruby_pages_own_ranges(mappings, heap, &found);
 	owned_ranges_settle(&found);
 	owned_ranges_add_weaker(&heap->pages, &found);
 	if (found.incomplete) heap->pages.incomplete = true;
 	owned_ranges_free(&found);
 	if (heap->page_bytes > 0) out->ruby_pages = extent(&heap->pages) / heap->page_bytes;
-	out->transient_heap_told = transient_heap_own_range(mappings, heap->in_transient_heap, &heap->pages);
+	out->transient_heap_known = transient_heap_own_range(mappings, heap->in_transient_heap, &heap->pages);
 }
 
 /* Finds who holds what. malloc owns more weakly: where Ruby's pages are blocks of malloc, they are Ruby's. */

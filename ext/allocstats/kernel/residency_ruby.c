@@ -94,15 +94,15 @@ bool ruby_pages_own_ranges(const struct mappings *mappings, const struct ruby_he
 	uint64_t found = 0;
 	if (heap->page_bytes == 0 || heap->unnamed == 0) return false;
 	if (own_memory_open(&reader.memory).status != STATUS_OK) return false;
-	bool told = learn(&reader, &heap->pages);
-	if (told) {
+	bool known = learn(&reader, &heap->pages);
+	if (known) {
 		for (size_t i = 0; i < mappings->count && found < heap->unnamed; i++) {
 			if (!may_be_rubys(&mappings->items[i])) continue;
 			found += own_in(&reader, &mappings->items[i], heap, heap->unnamed - found, owned);
 		}
 	}
 	own_memory_close(&reader.memory);
-	return told;
+	return known;
 }
 
 /* The transient heap: transient_heap.c of Ruby 2.6 to 3.2 */

@@ -80,10 +80,10 @@ static void visit_thread(
 		out->reading = (struct reading){.status = STATUS_UNSUPPORTED, .error = errno};
 		return;
 	}
-	bool told = head && own_stack(mappings, owned, (uint64_t)(uintptr_t)head);
+	bool known = head && own_stack(mappings, owned, (uint64_t)(uintptr_t)head);
 	if (is_main) return;
 	out->threads++;
-	if (!told) out->untold++;
+	if (!known) out->unknown++;
 }
 
 void stacks_own_ranges(const struct mappings *mappings, struct owned_ranges *owned, struct stacks *out) {

@@ -7,7 +7,7 @@
 struct stacks {
 	struct reading reading; /* of /proc/self/task; STATUS_UNSUPPORTED where the kernel tells no thread's address */
 	unsigned threads;       /* threads besides the main one */
-	unsigned untold;        /* those of them whose stack could not be told from the memory around it */
+	unsigned unknown;       /* those of them whose stack could not be told from the memory around it */
 };
 
 /*

@@ -99,7 +99,7 @@ static void own_ruby_heap(struct scan *scan) {
 /* Whether, or why not, the pages of Ruby's heap are known. */
 static const char *ruby_heap_status(const struct scan *scan) {
 	if (scan->request.ruby_heap.page_bytes == 0) return "unasked";
-	if (scan->walked || scan->memory.ruby_pages_told) return "ok";
+	if (scan->walked || scan->memory.ruby_pages_known) return "ok";
 	return is_sole_ractor() ? "unfound" : "ractors";
 }
 
@@ -131,10 +131,10 @@ static VALUE kinds_to_ruby(const struct process_memory *memory) {
 	return hash;
 }
 
-static VALUE told_kinds_to_ruby(const struct process_memory *memory) {
+static VALUE known_kinds_to_ruby(const struct process_memory *memory) {
 	VALUE array = rb_ary_new();
 	for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) {
-		if (memory->told_kinds >> i & 1) rb_ary_push(array, symbol(mapping_kind_descriptions[i].name));
+		if (memory->known_kinds >> i & 1) rb_ary_push(array, symbol(mapping_kind_descriptions[i].name));
 	}
 	return array;
 }
@@ -148,7 +148,7 @@ static void add_limits(const struct scan *scan, VALUE hash) {
 
 static const char *transient_heap_status(const struct scan *scan) {
 #ifdef RARRAY_TRANSIENT_FLAG
-	return scan->memory.transient_heap_told ? "ok" : "unfound";
+	return scan->memory.transient_heap_known ? "ok" : "unfound";
 #else
 	(void)scan;
 	return "none"; /* from Ruby 3.3 on */
@@ -164,10 +164,10 @@ static VALUE scan_to_ruby(const struct scan *scan) {
 	rb_hash_aset(hash, symbol("mapped"), figures_to_ruby(&memory->mapped));
 	rb_hash_aset(hash, symbol("mappings"), ULL2NUM(memory->mappings));
 	rb_hash_aset(hash, symbol("kinds"), kinds_to_ruby(memory));
-	rb_hash_aset(hash, symbol("told_kinds"), told_kinds_to_ruby(memory));
+	rb_hash_aset(hash, symbol("known_kinds"), known_kinds_to_ruby(memory));
 	rb_hash_aset(hash, symbol("stacks"), reading_to_ruby(&memory->stacks.reading));
 	rb_hash_aset(hash, symbol("threads"), UINT2NUM(memory->stacks.threads));
-	rb_hash_aset(hash, symbol("untold_stacks"), UINT2NUM(memory->stacks.untold));
+	rb_hash_aset(hash, symbol("unknown_stacks"), UINT2NUM(memory->stacks.unknown));
 	rb_hash_aset(hash, symbol("heaps_looked_for"), boolean(scan->request.find_heaps != NULL));
 	rb_hash_aset(hash, symbol("heaps"), reading_to_ruby(&memory->heaps));
 	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap_status(scan)));

@@ -31,7 +31,7 @@ module AllocStats
       # Whether this process was started as it is asked for. Where nobody asks for an allocator, whichever was preloaded
       # is the right one.
       def satisfied?(choice)
-        running?(choice.allocator) && told?(choice.profile)
+        running?(choice.allocator) && in_force?(choice.profile)
       end
       private_class_method :satisfied?
 
@@ -46,7 +46,7 @@ module AllocStats
       private_class_method :running?
 
       # Whether the environment of the start has all that the profile stands for.
-      def told?(profile)
+      def in_force?(profile)
         return true if profile.nil?
         start = Procfs::StartEnvironment.new
         start = start.readable? ? start.to_h : ENV.to_h
@@ -55,7 +55,7 @@ module AllocStats
       rescue KeyError # an allocator without profiles
         true
       end
-      private_class_method :told?
+      private_class_method :in_force?
 
       def become(choice, server)
         command = StartCommand.new(daemon: server&.daemon?)

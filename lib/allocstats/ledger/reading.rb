@@ -97,7 +97,7 @@ module AllocStats
 
       def take_malloc
         resident = @kinds.rss(:malloc) || take_by_own_figure
-        return untold_malloc unless resident
+        return unknown_malloc unless resident
         return @bytes[:malloc] = resident unless (allocated = find_allocated)
         @bytes[:malloc_live] = outside_ruby_heap(allocated).clamp(0, resident)
         @bytes[:malloc_kept] = resident - @bytes[:malloc_live]
@@ -125,7 +125,7 @@ module AllocStats
         "this allocator (#{Allocators.bound_name}) does not measure live bytes"
       end
 
-      def untold_malloc
+      def unknown_malloc
         @bytes[:malloc] = nil
         @reasons[:malloc] = "#{@kinds.reasons[:malloc]}, and it measures none of resident, committed and mapped".sub("; AllocStats.ledger takes its own figure", "")
       end
