@@ -13,7 +13,6 @@ class HouseTest < Minitest::Test
     calls the facade: allocstats/diagnosis/limits.rb: supported?
     calls the facade: allocstats/formats/text.rb: figures
     calls the facade: allocstats/heap_profile/preload.rb: supported?
-    calls the facade: allocstats/ledger/reading.rb: census, sample
     calls the facade: allocstats/purge/run.rb: sample
     crowded: lib/allocstats has more than 32 files
     upward: ownership.c includes allocator.h (facts to allocators)

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "procfs"
+require_relative "procfs/reason" # where there is no descriptor left, nothing more can be loaded
 
 module AllocStats
   # The control group that this process's memory is charged to, v2 or v1, and the limits above it.

@@ -2,6 +2,7 @@
 
 require_relative "cgroup"
 require_relative "procfs"
+require_relative "procfs/reason" # where there is no descriptor left, nothing more can be loaded
 
 module AllocStats
   # The memory of this process as the kernel counts it, in one pass over its mappings, and the limit it lives under.

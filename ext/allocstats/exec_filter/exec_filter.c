@@ -1,10 +1,10 @@
 /*
  * A library of its own, preloaded beside an allocator by `allocstats exec --only NAMES`: at each exec it decides
  * whether the new program is one of those that the allocator is meant for (program.h), and puts the allocator into its
- * environment or takes it out (edited_environment.h). The filter itself stays in LD_PRELOAD, so that it holds for the children of
- * children. It keeps no state: the environment that is handed to exec says everything. What it makes of that lies on
- * the caller's stack, and takes as much of it as this environment needs; where there is not that much, the environment
- * goes through as it is.
+ * environment or takes it out (edited_environment.h). The filter itself stays in LD_PRELOAD, so that it holds for the
+ * children of children. It keeps no state: the environment that is handed to exec says everything. What it makes of
+ * that lies on the caller's stack, and takes as much of it as this environment needs; where there is not that much, the
+ * environment goes through as it is.
  *
  * system(3) and popen(3) come by no function that could be taken over: their shell runs with the environment of its
  * parent, and what that shell starts passes the filter again.

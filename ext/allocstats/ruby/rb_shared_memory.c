@@ -226,7 +226,7 @@ static void read_slow_layers(struct slow_figures *slow) {
 	if (memory.stacks.reading.status == STATUS_OK)
 		mapping_figure(&memory.kinds[MAPPING_KIND_stack], MAPPING_FIGURE_rss, &slow->stacks);
 	bool malloc_found = request.find_heaps && memory.heaps.status == STATUS_OK;
-	if (malloc_found || memory.told_kinds >> MAPPING_KIND_malloc & 1)
+	if (malloc_found || memory.known_kinds >> MAPPING_KIND_malloc & 1)
 		mapping_figure(&memory.kinds[MAPPING_KIND_malloc], MAPPING_FIGURE_rss, &slow->malloc);
 }
 
