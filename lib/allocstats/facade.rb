@@ -29,12 +29,7 @@ module AllocStats
   autoload :Command, "allocstats/command"
   autoload :Configuration, "allocstats/configuration"
   autoload :Diagnosis, "allocstats/diagnosis"
-<<<<<<< HEAD
   autoload :EagerLoad, "allocstats/eager_load"
-  autoload :ElfFile, "allocstats/elf_file"
-  autoload :Figure, "allocstats/figure"
-=======
->>>>>>> 76ecae5 (A room for /proc: folder, start environment, ELF files, preloads, reasons; figures belong to samples)
   autoload :Formats, "allocstats/formats"
   autoload :Health, "allocstats/health"
   autoload :Help, "allocstats/help"
@@ -51,11 +46,7 @@ module AllocStats
   autoload :Settings, "allocstats/settings"
   autoload :SharedValue, "allocstats/shared_value"
   autoload :Sidekiq, "allocstats/sidekiq"
-<<<<<<< HEAD
   autoload :Snapshot, "allocstats/snapshot"
-  autoload :StartEnvironment, "allocstats/start_environment"
-=======
->>>>>>> 76ecae5 (A room for /proc: folder, start environment, ELF files, preloads, reasons; figures belong to samples)
   autoload :Statistics, "allocstats/statistics"
   autoload :Threshold, "allocstats/threshold"
   autoload :Tuner, "allocstats/tuner"

@@ -81,12 +81,8 @@ TEST(the_two_files_agree) {
 	CHECK(llabs(apart) < 1 << 20); /* what the second reading itself makes resident */
 }
 
-<<<<<<< HEAD
-TEST(a_claimed_range_becomes_its_kind) {
-	NEED_THE_KERNELS_SMAPS();
-=======
 TEST(an_owned_range_becomes_its_kind) {
->>>>>>> 3e40e9b (Owned ranges: the field's word for what knows where its memory lies)
+	NEED_THE_KERNELS_SMAPS();
 	const size_t bytes = 8 << 20;
 	char *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(pages != MAP_FAILED);

@@ -5,14 +5,10 @@ module AllocStats
   #
   # The kernel shows the memory in which the strings were put at the start, and setting the process's title ($0, as Puma
   # does) writes over it: text that does not look like an environment counts as unreadable.
-<<<<<<< HEAD:lib/allocstats/start_environment.rb
   #
   # This process's own is taken apart once, and what was read then is kept: nothing changes what a process was started
   # with, a title that is written over it later takes nothing back, and a forked child was started with the same.
-  class StartEnvironment
-=======
   class Procfs::StartEnvironment
->>>>>>> 76ecae5 (A room for /proc: folder, start environment, ELF files, preloads, reasons; figures belong to samples):lib/allocstats/procfs/start_environment.rb
     ENTRY = /\A[A-Za-z_][A-Za-z0-9_.]*=/n
     MOST_ANCESTORS = 32
 
@@ -59,21 +55,17 @@ module AllocStats
     # The processes above this one whose environment can be read, nearest first. Those above this very process are kept as
     # they were first seen: one that ends later was an ancestor nevertheless.
     def ancestors
-<<<<<<< HEAD:lib/allocstats/start_environment.rb
-      own? ? StartEnvironment.kept_ancestors(pid) { read_ancestors } : read_ancestors
-=======
-      parents.map { |pid| Procfs::StartEnvironment.new(pid, root: @root) }.select(&:readable?)
->>>>>>> 76ecae5 (A room for /proc: folder, start environment, ELF files, preloads, reasons; figures belong to samples):lib/allocstats/procfs/start_environment.rb
+      own? ? Procfs::StartEnvironment.kept_ancestors(pid) { read_ancestors } : read_ancestors
     end
 
     private
 
     def variables
       return @variables if defined?(@variables)
-      @variables = own? ? StartEnvironment.kept { read } : read
+      @variables = own? ? Procfs::StartEnvironment.kept { read } : read
     end
 
-    def read_ancestors = parents.map { |pid| StartEnvironment.new(pid, root: @root) }.select(&:readable?)
+    def read_ancestors = parents.map { |pid| Procfs::StartEnvironment.new(pid, root: @root) }.select(&:readable?)
 
     def own? = pid == Process.pid && @root == "/proc"
 
