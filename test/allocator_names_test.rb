@@ -40,8 +40,8 @@ class AllocatorNamesTest < Minitest::Test
     "lib/allocstats/heap_profile.rb" => GOOGLES,
     "lib/allocstats/heap_profile/gperftools.rb" => GOOGLES,
     "lib/allocstats/heap_profile/snapshot.rb" => GOOGLES,
-    "lib/allocstats/elf_file.rb" => "the C library that a file is linked against",
-    "lib/allocstats/start_environment.rb" => "the C library's tunables, which it cuts into pieces where they lie"
+    "lib/allocstats/procfs/elf_file.rb" => "the C library that a file is linked against",
+    "lib/allocstats/procfs/start_environment.rb" => "the C library's tunables, which it cuts into pieces where they lie"
   }.freeze
 
   def files

@@ -53,7 +53,7 @@ class AllocatorTest < Minitest::Test
       library = File.join(folder, "libjemalloc.so.2")
       bytes = File.binread(jemalloc.path)
       other_machine = (RbConfig::CONFIG["host_cpu"] == "aarch64") ? 0x3E : 0xB7
-      bytes.setbyte(AllocStats::ElfFile::MACHINE_AT, other_machine)
+      bytes.setbyte(AllocStats::Procfs::ElfFile::MACHINE_AT, other_machine)
       File.binwrite(library, bytes)
       found = preloaded(library)
       assert_equal "preload_ineffective", found[:verdict]
@@ -158,7 +158,7 @@ class AllocatorTest < Minitest::Test
   end
 
   def test_a_process_title_over_the_environment_is_not_taken_for_an_environment
-    code = "$0 = 'puma: cluster worker 0: 4711 [application]' * 40; [AllocStats::StartEnvironment.new.readable?, #{CODE}]"
+    code = "$0 = 'puma: cluster worker 0: 4711 [application]' * 40; [AllocStats::Procfs::StartEnvironment.new.readable?, #{CODE}]"
     readable, found = ChildProcess.ruby(code, allocator: jemalloc).value
     refute readable
     assert_equal %w[jemalloc preloaded sole], found.values_at(:name, :linkage, :verdict)

@@ -102,7 +102,7 @@ module AllocatorsContract
       RUBY
       next assert_empty(variables) if asked.empty?
       variables = variables.transform_keys(&:to_s)
-      settings = room("room.environment(AllocStats::StartEnvironment.new.to_h).map(&:to_h)", env: variables)
+      settings = room("room.environment(AllocStats::Procfs::StartEnvironment.new.to_h).map(&:to_h)", env: variables)
       mine = settings.select { |setting| variables.key?(setting[:source]) }
       refute_empty mine
       assert_empty mine.reject { |setting| %w[in_force unreadable].include?(setting[:state]) }

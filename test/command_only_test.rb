@@ -50,9 +50,9 @@ class CommandOnlyTest < Minitest::Test
 
   def test_a_child_has_a_clean_environment
     result = only("ruby", *ruby("system('printenv MALLOC_CONF; printenv LD_PRELOAD')"))
-    assert_equal "#{AllocStats::Launch::Gate::PATH}\n", result.stdout
+    assert_equal "#{AllocStats::Launch::ExecFilter::PATH}\n", result.stdout
     kept = only("ruby", *ruby("system('printenv MALLOC_CONF; printenv LD_PRELOAD')"), env: {"MALLOC_CONF" => "narenas:9", "LD_PRELOAD" => "libm.so.6"})
-    assert_equal "narenas:9\n#{AllocStats::Launch::Gate::PATH}:libm.so.6\n", kept.stdout
+    assert_equal "narenas:9\n#{AllocStats::Launch::ExecFilter::PATH}:libm.so.6\n", kept.stdout
   end
 
   def test_a_named_grandchild_has_it_again

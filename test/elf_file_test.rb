@@ -23,7 +23,7 @@ class ElfFileTest < Minitest::Test
     skip "#{compiler.first} is not here"
   end
 
-  def elf(path) = AllocStats::ElfFile.new(path)
+  def elf(path) = AllocStats::Procfs::ElfFile.new(path)
 
   COMPILERS.each do |compiler, libc|
     define_method("test_a_library_of_#{compiler}") do
@@ -38,7 +38,7 @@ class ElfFileTest < Minitest::Test
     (paths + [RbConfig.ruby]).each do |path|
       output, status = Open3.capture2e({"LC_ALL" => "C"}, "readelf", "-dl", path)
       skip "readelf is not here" unless status.success?
-      dynamic = AllocStats::ElfFile::Dynamic.read(path)
+      dynamic = AllocStats::Procfs::ElfFile::Dynamic.read(path)
       assert_equal output.scan(/NEEDED.*\[(.*)\]/).flatten, dynamic.needed, path
       assert_equal output.scan(/interpreter: (.*)\]/).flatten, [dynamic.interpreter].compact, path
     end
@@ -47,8 +47,8 @@ class ElfFileTest < Minitest::Test
   end
 
   def test_this_process_itself
-    assert_includes %i[glibc musl], AllocStats::ElfFile.own.libc
-    assert_nil AllocStats::ElfFile.own.refusal
+    assert_includes %i[glibc musl], AllocStats::Procfs::ElfFile.own.libc
+    assert_nil AllocStats::Procfs::ElfFile.own.refusal
   end
 
   def test_what_is_no_library

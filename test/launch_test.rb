@@ -169,7 +169,7 @@ class LaunchTest < Minitest::Test
 
   def test_a_trial_that_does_not_end_is_ended
     library = stubborn
-    assert_match(/had not ended after 0.5 s/, Launch::Trial.new({"LD_PRELOAD" => library}, seconds: 0.5).problem)
+    assert_match(/had not ended after 0.5 s/, Launch::Probe.new({"LD_PRELOAD" => library}, seconds: 0.5).problem)
   end
 
   def test_bundled_libraries_newest_first

@@ -103,12 +103,13 @@ class LedgerTest < Minitest::Test
         first = AllocStats.ledger.to_h[:layers]
         kept = Array.new(20_000) { Array.new(12, nil) }
         ledger = AllocStats.ledger.to_h[:layers]
-        mapping = File.read("/proc/self/smaps").split(/^(?=\h+-\h+ )/).find { |text| text[/Size: +(\d+)/, 1].to_i == 32 * 1024 }
-        [first, ledger, mapping && mapping[/Rss: +(\d+)/, 1].to_i * 1024, AllocStats.sample.resident]
+        mappings = File.read("/proc/self/smaps").split(/^(?=\h+-\h+ )/).select { |text| text[/Size: +(\d+)/, 1].to_i == 32 * 1024 }
+        [first, ledger, mappings.map { |mapping| mapping[/Rss: +(\d+)/, 1].to_i * 1024 }, AllocStats.sample.resident]
       RUBY
       assert_operator first.fetch(:ruby_transient), :>=, 4 * MB
       assert_in_delta 20_000 * (12 * 8 + 16), ledger.fetch(:ruby_transient) - first.fetch(:ruby_transient), 2 * MB
-      assert_in_delta smaps, ledger.fetch(:ruby_transient), MB / 2 if smaps
+      # Other allocators map as much at once; and where the kernel has merged it with others, none is of this size.
+      assert_includes smaps.map { |bytes| (bytes - ledger.fetch(:ruby_transient)).abs < MB / 2 }, true if smaps.any? && entry.name == :glibc
       assert_operator ledger.values_at(:malloc, :malloc_live, :malloc_kept).compact.sum, :<=, resident + MB if resident && entry.name == :jemalloc
     end
   end

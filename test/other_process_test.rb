@@ -164,7 +164,7 @@ class OtherProcessTest < Minitest::Test
       {"" => [true, {}], "\0" * 500 => [false, {}], "\0" => [false, {}], "A=1\0\0\0" => [true, {"A" => "1"}]}.each do |text, expected|
         FileUtils.mkdir_p("#{root}/77")
         File.binwrite("#{root}/77/environ", text)
-        environment = AllocStats::StartEnvironment.new(77, root: root)
+        environment = AllocStats::Procfs::StartEnvironment.new(77, root: root)
         assert_equal expected, [environment.readable?, environment.to_h], text.inspect
       end
     end

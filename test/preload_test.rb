@@ -71,7 +71,7 @@ class PreloadTest < Minitest::Test
     version = @entry.version
     right = ["jemalloc", "jemalloc-#{version[/\A\d+/]}", "jemalloc-#{version[/\A\d+\.\d+/]}", "jemalloc-#{version}"]
     wrong = ["jemal", "jemalloc-", "jemalloc-#{version}0", "jemalloc-#{version}.1", "jemalloc-#{version[0]}.", "mimalloc-#{version}", "glibc", "libc"]
-    running = ChildProcess.ruby("#{[*right, *wrong].inspect}.select { |asked| AllocStats::Launch::Restart.send(:running?, asked) }", allocator: @entry).value
+    running = ChildProcess.ruby("#{[*right, *wrong].inspect}.select { |asked| AllocStats::Launch::ReExec.send(:running?, asked) }", allocator: @entry).value
     assert_equal right, running
   end
 

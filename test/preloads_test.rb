@@ -12,7 +12,7 @@ class PreloadsTest < Minitest::Test
 
   def requests(preload, loaded: [], system_wide: "", ancestors: [], secure: false, readable: true)
     environment = Environment.new({"LD_PRELOAD" => preload}, readable, ancestors, 1)
-    AllocStats::Preloads.new(loaded: loaded, secure: secure, environment: environment, system_wide: system_wide).requests
+    AllocStats::Procfs::Preloads.new(loaded: loaded, secure: secure, environment: environment, system_wide: system_wide).requests
   end
 
   def test_names_paths_spaces_and_colons
@@ -24,7 +24,7 @@ class PreloadsTest < Minitest::Test
 
   def test_only_allocators_count_as_failed
     environment = Environment.new({"LD_PRELOAD" => "libfaketime.so:libjemalloc.so.2"}, true, [], 1)
-    preload = AllocStats::Preloads.new(loaded: [], environment: environment, system_wide: "")
+    preload = AllocStats::Procfs::Preloads.new(loaded: [], environment: environment, system_wide: "")
     assert_equal ["libjemalloc.so.2"], preload.failed.map(&:entry)
   end
 
@@ -51,12 +51,12 @@ class PreloadsTest < Minitest::Test
       made(root, 30, "A=1\0LD_PRELOAD=x.so\0", 20)
       made(root, 20, "B=2\0", 1)
       made(root, 1, "puma: cluster worker 0", 0)
-      environment = AllocStats::StartEnvironment.new(30, root: root)
+      environment = AllocStats::Procfs::StartEnvironment.new(30, root: root)
       assert_equal "x.so", environment["LD_PRELOAD"]
       assert_nil environment["C"]
       assert_equal [20], environment.ancestors.map(&:pid)
-      refute_predicate AllocStats::StartEnvironment.new(1, root: root), :readable?
-      refute_predicate AllocStats::StartEnvironment.new(99, root: root), :readable?
+      refute_predicate AllocStats::Procfs::StartEnvironment.new(1, root: root), :readable?
+      refute_predicate AllocStats::Procfs::StartEnvironment.new(99, root: root), :readable?
     end
   end
 
@@ -66,7 +66,7 @@ class PreloadsTest < Minitest::Test
       Dir.mkdir("#{root}/4711")
       {"\0" * 100 => false, "" => true, "A=1\0\0\0" => true}.each do |text, readable|
         File.binwrite("#{root}/4711/environ", text)
-        assert_equal readable, AllocStats::StartEnvironment.new(4711, root: root).readable?, text.inspect
+        assert_equal readable, AllocStats::Procfs::StartEnvironment.new(4711, root: root).readable?, text.inspect
       end
     end
   end
@@ -75,7 +75,7 @@ class PreloadsTest < Minitest::Test
     Dir.mktmpdir do |root|
       made(root, 5, "A=1\0", 6)
       made(root, 6, "A=1\0", 5)
-      assert_operator AllocStats::StartEnvironment.new(5, root: root).ancestors.size, :<=, AllocStats::StartEnvironment::MOST_ANCESTORS
+      assert_operator AllocStats::Procfs::StartEnvironment.new(5, root: root).ancestors.size, :<=, AllocStats::Procfs::StartEnvironment::MOST_ANCESTORS
     end
   end
 

@@ -4,7 +4,7 @@ require "test_helper"
 require "tmpdir"
 
 class ProcessFolderTest < Minitest::Test
-  Folder = AllocStats::ProcessFolder
+  Folder = AllocStats::Procfs::Folder
 
   LINE = "4711 (%s) S 4710 4711 4700 0 -1 4194368 1 2 3 4 5 6 7 8 20 0 3 0 2469227 220000000 3333 18446744073709551615\n"
 

@@ -17,7 +17,7 @@
 
 struct loaded_object;
 struct mappings;
-struct claims;
+struct owned_ranges;
 struct reading;
 
 /* Whether a block that a caller's `take` gave came out of this allocator. */
@@ -66,12 +66,12 @@ struct allocator {
 	const char *(*stats_dump_format)(void);
 
 	/*
-	 * Where it keeps its memory, of the calling process: claims what it can prove, as residency.h has it; `known`
-	 * are the settled claims of others, to be passed over. Milliseconds, without the GVL. NULL where only the names
+	 * Where it keeps its memory, of the calling process: tells what it can prove, as residency.h has it; `known`
+	 * are the settled ranges of others, to be passed over. Milliseconds, without the GVL. NULL where only the names
 	 * of mappings tell.
 	 */
-	struct reading (*claim_heaps)(
-		const struct mappings *mappings, const struct claims *known, struct claims *claims);
+	struct reading (*find_heaps)(
+		const struct mappings *mappings, const struct owned_ranges *known, struct owned_ranges *owned);
 	bool takes_brk; /* what lies below the program's break is its own */
 
 	/*

@@ -13,8 +13,8 @@ module AllocStats
     module Extconf
       FOLDER = __dir__
 
-      GATE = File.join(ROOT, "lib", "allocstats", "allocstats_gate.so")
-      GATE_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wl,-z,now -Wall -Wextra].freeze
+      EXEC_FILTER = File.join(ROOT, "lib", "allocstats", "allocstats_exec_filter.so")
+      EXEC_FILTER_FLAGS = %w[-std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -Wl,-z,now -Wall -Wextra].freeze
 
       HELP = <<~TEXT
         Builds the allocstats extension. Options follow `--` on gem's command line:
@@ -51,7 +51,7 @@ module AllocStats
         flags
         sources
         link(choose_private_allocator)
-        gate
+        exec_filter
         bundle
         create_makefile("allocstats/allocstats")
         complete_makefile
@@ -112,14 +112,14 @@ module AllocStats
       end
 
       # The small library of `allocstats exec --only`, which knows no Ruby.
-      def gate
-        command = [*Platform.compiler.split, *GATE_FLAGS, *CSources.exec_filter.map { |path| File.join(FOLDER, path) }, "-o", "gate.so", "-ldl"]
+      def exec_filter
+        command = [*Platform.compiler.split, *EXEC_FILTER_FLAGS, *CSources.exec_filter.map { |path| File.join(FOLDER, path) }, "-o", "exec_filter.so", "-ldl"]
         output, status = Open3.capture2e(*command)
-        raise Failure, "the gate did not compile: #{output.lines.first.to_s.strip}; try another compiler (CC=clang)." unless status.success?
+        raise Failure, "the exec filter did not compile: #{output.lines.first.to_s.strip}; try another compiler (CC=clang)." unless status.success?
 
-        FileUtils.mkdir_p(File.dirname(GATE))
-        FileUtils.cp("gate.so", "#{GATE}.part")
-        File.rename("#{GATE}.part", GATE)
+        FileUtils.mkdir_p(File.dirname(EXEC_FILTER))
+        FileUtils.cp("exec_filter.so", "#{EXEC_FILTER}.part")
+        File.rename("#{EXEC_FILTER}.part", EXEC_FILTER)
       end
 
       # What is to be preloaded is no part of the extension: it goes straight to where it is looked for.

@@ -41,7 +41,7 @@ module AllocStats
       new(
         name: Allocators.bound_name, version: Allocators.bound_version, ownership: readable(ownership), proof: proof,
         capabilities: Allocators.capabilities.fetch(Allocators.bound_name),
-        preload: Preloads.new(loaded: loaded_objects, secure: Allocators.secure_execution?)
+        preload: Procfs::Preloads.new(loaded: loaded_objects, secure: Allocators.secure_execution?)
       )
     end
 
@@ -170,7 +170,7 @@ module AllocStats
 
     def preload_evidence
       @preload.requests.map do |request|
-        where = {environment: "LD_PRELOAD", file: Preloads::SYSTEM_WIDE, ancestor: "an ancestor's LD_PRELOAD"}.fetch(request.source)
+        where = {environment: "LD_PRELOAD", file: Procfs::Preloads::SYSTEM_WIDE, ancestor: "an ancestor's LD_PRELOAD"}.fetch(request.source)
         if request.loaded then "#{where} names #{request.entry}, and it is loaded"
         else
           "#{where} names #{request.entry}, and it is not loaded: #{request.reason}"

@@ -55,7 +55,7 @@ module AllocStats
 
     # A figure by name; nil where this census has it not.
     def [](name)
-      figures.fetch(name) { Figure.catalogue.key?(name) ? nil : Sample.unknown_figure(name) }
+      figures.fetch(name) { Sample::Figure.catalogue.key?(name) ? nil : Sample.unknown_figure(name) }
     end
 
     # Live bytes, or nil.

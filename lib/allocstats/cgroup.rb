@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
-require_relative "reason"
+require_relative "procfs"
+require_relative "procfs/reason" # where there is no descriptor left, nothing more can be loaded
 
 module AllocStats
   # The control group that this process's memory is charged to, v2 or v1, and the limits above it.
@@ -52,7 +53,7 @@ module AllocStats
     # @param root [String] "" for this process, or the folder of a tree with proc/self/cgroup, proc/self/mountinfo and
     #   the mount points they name
     def self.read(root: "")
-      root = Reason.root(root)
+      root = Procfs::Reason.root(root)
       new(read_files(root) || raise(Error, "there is no memory for reading the control group's files"), root: root)
     end
 

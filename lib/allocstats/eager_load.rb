@@ -7,7 +7,7 @@ module AllocStats
   module EagerLoad
     # What no answer enters, or what a framework is needed for.
     APART = %w[
-      Command ElfFile Help Launch Metrics::PrometheusClient Metrics::Yabeda Rails Railtie Sidekiq
+      Command Procfs::ElfFile Help Launch Metrics::PrometheusClient Metrics::Yabeda Rails Railtie Sidekiq
     ].map { |path| "AllocStats::#{path}" }.freeze
 
     # Some of ours mean something else by `name`.

@@ -30,8 +30,6 @@ module AllocStats
   autoload :Configuration, "allocstats/configuration"
   autoload :Diagnosis, "allocstats/diagnosis"
   autoload :EagerLoad, "allocstats/eager_load"
-  autoload :ElfFile, "allocstats/elf_file"
-  autoload :Figure, "allocstats/figure"
   autoload :Formats, "allocstats/formats"
   autoload :Health, "allocstats/health"
   autoload :Help, "allocstats/help"
@@ -42,15 +40,13 @@ module AllocStats
   autoload :Measured, "allocstats/measured"
   autoload :Metrics, "allocstats/metrics"
   autoload :OtherProcess, "allocstats/other_process"
-  autoload :Preloads, "allocstats/preloads"
-  autoload :ProcessFolder, "allocstats/process_folder"
+  autoload :Procfs, "allocstats/procfs"
   autoload :Rack, "allocstats/rack"
   autoload :Report, "allocstats/report"
   autoload :Settings, "allocstats/settings"
   autoload :SharedValue, "allocstats/shared_value"
   autoload :Sidekiq, "allocstats/sidekiq"
   autoload :Snapshot, "allocstats/snapshot"
-  autoload :StartEnvironment, "allocstats/start_environment"
   autoload :Statistics, "allocstats/statistics"
   autoload :Threshold, "allocstats/threshold"
   autoload :Tuner, "allocstats/tuner"
@@ -76,9 +72,9 @@ module AllocStats
     end
 
     # What a sample can hold: name => Figure(name, unit, kind, definition, allocators).
-    # @return [Hash{Symbol => Figure}]
+    # @return [Hash{Symbol => Sample::Figure}]
     def figures
-      Figure.catalogue
+      Sample::Figure.catalogue
     end
 
     # The expensive figures: live bytes on glibc, arenas and bins, with what the reading cost. May walk the heap under

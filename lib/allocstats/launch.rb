@@ -9,15 +9,15 @@ module AllocStats
   module Launch
     autoload :Bundled, "allocstats/launch/bundled"
     autoload :Choice, "allocstats/launch/choice"
-    autoload :Gate, "allocstats/launch/gate"
+    autoload :ExecFilter, "allocstats/launch/exec_filter"
     autoload :Library, "allocstats/launch/library"
-    autoload :Restart, "allocstats/launch/restart"
+    autoload :ReExec, "allocstats/launch/re_exec"
     autoload :StartCommand, "allocstats/launch/start_command"
     autoload :Plan, "allocstats/launch/plan"
     autoload :PreloadList, "allocstats/launch/preload_list"
     autoload :RackServer, "allocstats/launch/rack_server"
     autoload :System, "allocstats/launch/system"
-    autoload :Trial, "allocstats/launch/trial"
+    autoload :Probe, "allocstats/launch/probe"
 
     # The allocators that can be preloaded, in the order in which one is chosen where none was asked for.
     NAMES = Allocators.preloadable.map { |allocator| allocator.id.name }.freeze

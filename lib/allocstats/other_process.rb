@@ -35,7 +35,7 @@ module AllocStats
     def initialize(pid)
       raise InvalidValue, "a process has a number above 0, not #{pid.inspect[0, 80]}" unless pid.is_a?(Integer) && pid.positive?
       @pid = pid
-      @files = ProcessFolder.new(folder)
+      @files = Procfs::Folder.new(folder)
       @started = start_time
       refresh
     end
@@ -74,9 +74,9 @@ module AllocStats
     end
 
     # What it was started with; unreadable where a title was written over it.
-    # @return [StartEnvironment]
+    # @return [Procfs::StartEnvironment]
     def environment
-      @environment ||= StartEnvironment.new(pid)
+      @environment ||= Procfs::StartEnvironment.new(pid)
     end
 
     # The lines of /proc/<pid>/status: {"VmHWM" => "13640 kB", ...}
@@ -172,7 +172,7 @@ module AllocStats
       raise not_permitted if [Errno::EACCES::Errno, Errno::EPERM::Errno].include?(reading[:error])
       raise gone unless alive?
       raise Gone, "process #{pid} is the kernel's own and has no memory of that kind" if reading[:error] == Errno::ESRCH::Errno || reading[:status] == :malformed
-      raise Error, Reason.of("#{folder}/smaps_rollup", reading)
+      raise Error, Procfs::Reason.of("#{folder}/smaps_rollup", reading)
     end
 
     def gone = Gone.new("there is no process #{pid}")

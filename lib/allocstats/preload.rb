@@ -6,4 +6,4 @@
 # warning. See docs/exec.md. On platforms other than Linux nothing happens.
 require "allocstats/facade"
 
-AllocStats::Launch::Restart.call if AllocStats.supported?
+AllocStats::Launch::ReExec.call if AllocStats.supported?

@@ -33,7 +33,7 @@ module AllocStats
 
       # @param pass [Hash] by ProcessMemory.pass, of this very moment
       def of(pass)
-        unreadable = Reason.of("/proc/self/smaps", pass[:smaps])
+        unreadable = Procfs::Reason.of("/proc/self/smaps", pass[:smaps])
         return new(**facts, resident: nil, reason: unreadable) if unreadable
         kinds = ProcessMemory::Kinds.new(pass)
         new(**facts, resident: kinds.rss(:private_heap), reason: kinds.reasons[:private_heap])

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 require_relative "cgroup"
-require_relative "reason"
+require_relative "procfs"
+require_relative "procfs/reason" # where there is no descriptor left, nothing more can be loaded
 
 module AllocStats
   # The memory of this process as the kernel counts it, in one pass over its mappings, and the limit it lives under.
@@ -89,7 +90,7 @@ module AllocStats
     #   only names are evidence
     # @param process [Integer, nil] the pid of another process, of which only names are evidence too; nil: this one
     def self.read(root: "", process: nil)
-      root = Reason.root(root)
+      root = Procfs::Reason.root(root)
       folder = process ? "/proc/#{Integer(process)}" : SELF
       of(pass(root, folder), root: root, process: folder)
     end
@@ -147,7 +148,7 @@ module AllocStats
 
     def take_figures
       figures = choose_figures
-      @mappings = smaps? ? @scan[:mappings] : absent(:mappings, Reason.of(path("smaps"), @scan[:smaps]))
+      @mappings = smaps? ? @scan[:mappings] : absent(:mappings, Procfs::Reason.of(path("smaps"), @scan[:smaps]))
       @rss, @pss, @uss, @shared, @private, @swap, @swap_pss, @huge, @hugetlb = SUMS.map do |name, parts|
         sum(figures, parts) || absent(name, why_not(parts))
       end
@@ -166,7 +167,7 @@ module AllocStats
     end
 
     def why_not(parts)
-      return Reason.of(path("smaps"), @scan[:smaps]) unless smaps? || rollup?
+      return Procfs::Reason.of(path("smaps"), @scan[:smaps]) unless smaps? || rollup?
       fields = parts.map { |part| FIGURES.fetch(part)[/\((\w+)\)\z/, 1] }
       "#{path(smaps? ? "smaps" : "smaps_rollup")} does not give #{fields.join(" and ")} for every mapping"
     end
@@ -177,7 +178,7 @@ module AllocStats
     end
 
     def find_kinds
-      return absent(:kinds, Reason.of(path("smaps"), @scan[:smaps])) unless smaps?
+      return absent(:kinds, Procfs::Reason.of(path("smaps"), @scan[:smaps])) unless smaps?
       return absent(:kinds, why_not([:rss])) unless rss
       kinds = Kinds.new(@scan, root: @root, process: @process)
       @reasons.update(kinds.reasons)
@@ -185,7 +186,7 @@ module AllocStats
     end
 
     def find_limit(machine, reading)
-      Limit.smallest(cgroup, machine, root: @root) || absent(:limit, [cgroup.reasons[:limit], Reason.of("#{@root}/proc/meminfo", reading)].compact.join("; "))
+      Limit.smallest(cgroup, machine, root: @root) || absent(:limit, [cgroup.reasons[:limit], Procfs::Reason.of("#{@root}/proc/meminfo", reading)].compact.join("; "))
     end
   end
 end

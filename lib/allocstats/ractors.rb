@@ -2,12 +2,13 @@
 
 # What works in every Ractor must be there before one asks for it.
 require_relative "allocators"
-require_relative "figure"
 require_relative "formats"
 require_relative "measured"
-require_relative "preloads"
-require_relative "process_folder"
-require_relative "start_environment"
+require_relative "procfs"
+require_relative "procfs/folder"
+require_relative "procfs/preloads"
+require_relative "procfs/start_environment"
+require_relative "sample/figure"
 
 module AllocStats
   # What of the facade can be called in a Ractor that is not the main one. Some need what Ruby shows to the main one alone

@@ -12,6 +12,8 @@ module AllocStats
   # A sample belongs to the process that took it: in a forked child every method but close and closed? raises
   # AllocStats::Error, since its figures would be taken for the child's. A frozen sample can be shared between Ractors.
   class Sample
+    autoload :Figure, "allocstats/sample/figure"
+
     # Raised through by the extension for a name that is no figure.
     def self.unknown_figure(name)
       raise UnknownName.among("figure", name, catalogue.map(&:first))

@@ -27,7 +27,7 @@ module AllocStats
     #   false.
     # @return [Settings]
     def self.read(environment = nil)
-      start = StartEnvironment.new
+      start = Procfs::StartEnvironment.new
       given = environment || (start.readable? ? start : ENV)
       variables = given.to_h.to_h { |name, text| [Allocators::Environment.text(name), Allocators::Environment.text(text)] }
       new(variables, certain: !environment.nil? || start.readable?)

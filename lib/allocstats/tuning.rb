@@ -66,7 +66,7 @@ module AllocStats
     end
 
     def present(variable)
-      start = StartEnvironment.new
+      start = Procfs::StartEnvironment.new
       (start.readable? ? start[variable] : ENV[variable]).to_s.b.force_encoding(Encoding::UTF_8).scrub
     end
   end

@@ -76,7 +76,7 @@ module AllocStats
 
     # The figures of a worker that says nothing.
     def self.nothing
-      [*Figure.catalogue.keys, :live, :kept, :pss, :uss, :swap].to_h { |name| [name, nil] }
+      [*Sample::Figure.catalogue.keys, :live, :kept, :pss, :uss, :swap].to_h { |name| [name, nil] }
     end
 
     # What tells this process from another that has its pid later; nil where it has no slot.

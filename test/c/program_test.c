@@ -1,4 +1,4 @@
-#include "gate/program.h"
+#include "exec_filter/program.h"
 #include "testing.h"
 
 #include <stdlib.h>

@@ -39,32 +39,32 @@ TEST(the_transient_heap_is_known_by_all_of_its_blocks) {
 	char *area = map(bytes), *start = aligned(area, BLOCK) + 30 * (size_t)BLOCK;
 	struct mapping mapping = anonymous(area, bytes);
 	struct mappings mappings = {.items = &mapping, .count = 1};
-	struct claims claims = {0};
+	struct owned_ranges owned = {0};
 	uint64_t inside = (uintptr_t)start + 500 * BLOCK + 100;
 	uint64_t outside = (uintptr_t)area;
 
-	CHECK(!transient_heap_claim(&mappings, inside, &claims)); /* nothing but zeros */
+	CHECK(!transient_heap_own_range(&mappings, inside, &owned)); /* nothing but zeros */
 	write_blocks(start);
 	memcpy(start + 700 * (size_t)BLOCK + 8, &outside, sizeof outside);
-	CHECK(!transient_heap_claim(&mappings, inside, &claims));
-	CHECK(!transient_heap_claim(&mappings, 0, &claims));
-	CHECK(!transient_heap_claim(&mappings, (uintptr_t)area + bytes + BLOCK, &claims));
+	CHECK(!transient_heap_own_range(&mappings, inside, &owned));
+	CHECK(!transient_heap_own_range(&mappings, 0, &owned));
+	CHECK(!transient_heap_own_range(&mappings, (uintptr_t)area + bytes + BLOCK, &owned));
 	write_blocks(start);
 	mapping.traits |= MAPPING_EXECUTABLE;
-	CHECK(!transient_heap_claim(&mappings, inside, &claims));
+	CHECK(!transient_heap_own_range(&mappings, inside, &owned));
 	mapping.traits &= ~(unsigned)MAPPING_EXECUTABLE;
 	mapping.end = (uintptr_t)start + (BLOCKS - 1) * (size_t)BLOCK;
-	CHECK(!transient_heap_claim(&mappings, inside, &claims));
+	CHECK(!transient_heap_own_range(&mappings, inside, &owned));
 	mapping.end = (uintptr_t)area + bytes;
-	CHECK_EQUAL(0, claims.count);
+	CHECK_EQUAL(0, owned.count);
 
-	CHECK(transient_heap_claim(&mappings, inside, &claims));
-	CHECK(transient_heap_claim(&mappings, 0, &claims)); /* it is remembered */
-	REQUIRE_EQUAL(2, claims.count);
-	CHECK_EQUAL((uintptr_t)start, claims.items[0].start);
-	CHECK_EQUAL((uintptr_t)start + (size_t)BLOCKS * BLOCK, claims.items[0].end);
-	CHECK_EQUAL(MAPPING_KIND_ruby_transient, claims.items[0].kind);
-	claims_free(&claims);
+	CHECK(transient_heap_own_range(&mappings, inside, &owned));
+	CHECK(transient_heap_own_range(&mappings, 0, &owned)); /* it is remembered */
+	REQUIRE_EQUAL(2, owned.count);
+	CHECK_EQUAL((uintptr_t)start, owned.items[0].start);
+	CHECK_EQUAL((uintptr_t)start + (size_t)BLOCKS * BLOCK, owned.items[0].end);
+	CHECK_EQUAL(MAPPING_KIND_ruby_transient, owned.items[0].kind);
+	owned_ranges_free(&owned);
 	munmap(area, bytes);
 }
 
@@ -95,23 +95,23 @@ static struct mapping map_pages(void) {
 
 static void name(struct ruby_heap *heap, size_t index) {
 	uint64_t start = (uintptr_t)pages + index * PAGE;
-	claims_add(&heap->pages, start, start + PAGE, MAPPING_KIND_ruby_heap);
-	claims_settle(&heap->pages);
+	owned_ranges_add(&heap->pages, start, start + PAGE, MAPPING_KIND_ruby_heap);
+	owned_ranges_settle(&heap->pages);
 }
 
 TEST(pages_are_known_by_the_records_that_know_them) {
 	struct mapping mapping = map_pages();
 	struct mappings mappings = {.items = &mapping, .count = 1};
 	struct ruby_heap heap = {.page_bytes = PAGE, .unnamed = PAGES};
-	struct claims found = {0};
+	struct owned_ranges found = {0};
 	for (size_t i = 0; i < 10; i++) write_page(i, 40);
 	for (size_t i = 20; i < 24; i++) write_page(i, 0);
 	records[5].body = 1; /* a record of another page */
 	records[6].slots = (uintptr_t)pages;
 	for (size_t i = 0; i < 4; i++) name(&heap, i);
 
-	CHECK(ruby_pages_claim(&mappings, &heap, &found));
-	claims_settle(&found);
+	CHECK(ruby_pages_own_ranges(&mappings, &heap, &found));
+	owned_ranges_settle(&found);
 	REQUIRE_EQUAL(3, found.count);
 	CHECK_EQUAL((uintptr_t)pages + 4 * PAGE, found.items[0].start);
 	CHECK_EQUAL((uintptr_t)pages + 5 * PAGE, found.items[0].end);
@@ -121,13 +121,13 @@ TEST(pages_are_known_by_the_records_that_know_them) {
 	CHECK_EQUAL((uintptr_t)pages + 24 * PAGE, found.items[2].end);
 	CHECK_EQUAL(MAPPING_KIND_ruby_heap, found.items[0].kind);
 	CHECK_EQUAL(MAPPING_KIND_ruby_heap_empty, found.items[2].kind);
-	claims_free(&found);
+	owned_ranges_free(&found);
 
 	heap.unnamed = 2; /* no more than there are */
-	CHECK(ruby_pages_claim(&mappings, &heap, &found));
+	CHECK(ruby_pages_own_ranges(&mappings, &heap, &found));
 	CHECK_EQUAL(2, found.count);
-	claims_free(&found);
-	claims_free(&heap.pages);
+	owned_ranges_free(&found);
+	owned_ranges_free(&heap.pages);
 	munmap((void *)(uintptr_t)mapping.start, mapped);
 }
 
@@ -135,17 +135,17 @@ TEST(pages_whose_records_do_not_know_them_tell_nothing) {
 	struct mapping mapping = map_pages();
 	struct mappings mappings = {.items = &mapping, .count = 1};
 	struct ruby_heap heap = {.page_bytes = PAGE, .unnamed = PAGES};
-	struct claims found = {0};
+	struct owned_ranges found = {0};
 	for (size_t i = 0; i < 10; i++) write_page(i, 40);
-	CHECK(!ruby_pages_claim(&mappings, &heap, &found)); /* none is named */
+	CHECK(!ruby_pages_own_ranges(&mappings, &heap, &found)); /* none is named */
 	name(&heap, 0);
 	name(&heap, 1);
-	CHECK(!ruby_pages_claim(&mappings, &heap, &found)); /* too few to learn from */
+	CHECK(!ruby_pages_own_ranges(&mappings, &heap, &found)); /* too few to learn from */
 	name(&heap, 2);
 	name(&heap, 11); /* Ruby's by name, and without a record */
 	records[1].body = 0;
-	CHECK(!ruby_pages_claim(&mappings, &heap, &found));
+	CHECK(!ruby_pages_own_ranges(&mappings, &heap, &found));
 	CHECK_EQUAL(0, found.count);
-	claims_free(&heap.pages);
+	owned_ranges_free(&heap.pages);
 	munmap((void *)(uintptr_t)mapping.start, mapped);
 }

@@ -1,4 +1,4 @@
-#include "gate/stack.h"
+#include "exec_filter/stack.h"
 #include "testing.h"
 
 #include <pthread.h>

@@ -42,7 +42,7 @@ class DiagnosisStatesTest < Minitest::Test
     skip jemalloc.missing if jemalloc.missing
     Dir.mktmpdir do |folder|
       bytes = File.binread(jemalloc.path)
-      bytes.setbyte(AllocStats::ElfFile::CLASS_AT, 3 - bytes.getbyte(AllocStats::ElfFile::CLASS_AT))
+      bytes.setbyte(AllocStats::Procfs::ElfFile::CLASS_AT, 3 - bytes.getbyte(AllocStats::Procfs::ElfFile::CLASS_AT))
       File.binwrite(library = File.join(folder, "libjemalloc.so.2"), bytes)
       assert_only :preload_not_loaded, diagnose(env: {"LD_PRELOAD" => library}), severity: "wrong", evidence: /another architecture/
     end

@@ -102,11 +102,11 @@ class TextsFuzz < Fuzzing::Target
   end
 
   def read_process(path)
-    folder = AllocStats::ProcessFolder.new(path)
+    folder = AllocStats::Procfs::Folder.new(path)
     stat = folder.stat
     maps = AllocStats::OtherProcess::Maps.new(folder.read("maps"))
-    start = AllocStats::StartEnvironment.new(4711, root: File.dirname(path))
-    AllocStats::Preloads.new(loaded: maps.objects, environment: start).requests
+    start = AllocStats::Procfs::StartEnvironment.new(4711, root: File.dirname(path))
+    AllocStats::Procfs::Preloads.new(loaded: maps.objects, environment: start).requests
     AllocStats::Allocators::Glibc::Tunables.new(start).to_h
     start.ancestors
     [folder.peak, folder.status, folder.name, folder.thread_names.values, stat.forked?, stat.state, maps.arena_heaps, AllocStats::Settings.read(start).to_h[:certain]]
@@ -130,7 +130,7 @@ class TextsFuzz < Fuzzing::Target
     path = File.join(Dir.pwd, "broken.so")
     {library => [File.binread(library, 8192), lambda { |broken|
       File.binwrite(path, broken)
-      file = AllocStats::ElfFile.new(path)
+      file = AllocStats::Procfs::ElfFile.new(path)
       [file.refusal, file.libc].map(&:to_s)
     }]}
   end

@@ -13,7 +13,7 @@ module House
     snapshot: %w[snapshot],
     agent: %w[agent workers worker history after_fork],
     verbs: %w[purge tuning tuner settings measurement],
-    values: %w[allocator sample figure census process_memory other_process cgroup ledger private_heap host ractors],
+    values: %w[allocator sample census process_memory other_process cgroup ledger private_heap host ractors],
     allocators: %w[allocators],
     ground: %w[procfs process_folder start_environment elf_file preloads statistics clock formats errors reason loaded stub native
       version version_number measured configuration threshold shared_value]
@@ -37,7 +37,7 @@ module House
     facts: %w[sample ownership text heap_profile],
     kernel: %w[kernel],
     ground: %w[private_heap .],
-    apart: %w[exec_filter gate]
+    apart: %w[exec_filter]
   }.freeze
 
   # One that points up, closes a circle, lies in the wrong place or calls the facade back: what it is, and the lines that were

@@ -9,7 +9,7 @@ module AllocStats
 
       # A library of its own, for `allocstats exec --only`. The file with the folder's own name takes exec over, which is no
       # good in a program of tests.
-      EXEC_FILTER = "{gate,exec_filter}/*.c"
+      EXEC_FILTER = "exec_filter/*.c"
 
       # Not the extension's: the library above, and what is compiled into the linked-in allocator.
       APART = [EXEC_FILTER, "private_heap/mimalloc.c"].freeze

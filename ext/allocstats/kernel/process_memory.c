@@ -10,7 +10,7 @@ static void sum_up(const struct mappings *mappings, struct process_memory *out) 
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
 		mapping_figures_add(&out->mapped, &mapping->figures);
-		if (mapping->traits & MAPPING_NAMED) out->told_kinds |= 1u << mapping->kind;
+		if (mapping->traits & MAPPING_NAMED) out->known_kinds |= 1u << mapping->kind;
 	}
 }
 
@@ -19,47 +19,47 @@ static void sum_up(const struct mappings *mappings, struct process_memory *out) 
  * keeps its mappings apart from those beside it. Where it does not ask (another allocator than mimalloc), nothing is
  * told.
  */
-static void claim_private_heap(
-	const struct mappings *mappings, const void *block, struct claims *claims, struct process_memory *out) {
+static void own_private_heap(
+	const struct mappings *mappings, const void *block, struct owned_ranges *owned, struct process_memory *out) {
 	const struct mapping *mapping = mappings_find(mappings, (uint64_t)(uintptr_t)block);
 	if (!mapping || !(mapping->traits & MAPPING_NAMELESS) || !(mapping->traits & MAPPING_NO_HUGE)) return;
-	claims_add(claims, mapping->start, mapping->end, MAPPING_KIND_private_heap);
-	out->told_kinds |= 1u << MAPPING_KIND_private_heap;
+	owned_ranges_add(owned, mapping->start, mapping->end, MAPPING_KIND_private_heap);
+	out->known_kinds |= 1u << MAPPING_KIND_private_heap;
 }
 
-static uint64_t extent(const struct claims *claims) {
+static uint64_t extent(const struct owned_ranges *owned) {
 	uint64_t bytes = 0;
-	for (size_t i = 0; i < claims->count; i++) bytes += claims->items[i].end - claims->items[i].start;
+	for (size_t i = 0; i < owned->count; i++) bytes += owned->items[i].end - owned->items[i].start;
 	return bytes;
 }
 
 /* Those that Ruby has named, and those that are found by what these look like. */
-static void claim_ruby_heap(const struct mappings *mappings, struct ruby_heap *heap, struct process_memory *out) {
-	struct claims found = {0};
-	claims_settle(&heap->pages);
-	out->ruby_pages_told = ruby_pages_claim(mappings, heap, &found);
-	claims_settle(&found);
-	claims_add_weaker(&heap->pages, &found);
+static void own_ruby_heap(const struct mappings *mappings, struct ruby_heap *heap, struct process_memory *out) {
+	struct owned_ranges found = {0};
+	owned_ranges_settle(&heap->pages);
+	out->ruby_pages_known = ruby_pages_own_ranges(mappings, heap, &found);
+	owned_ranges_settle(&found);
+	owned_ranges_add_weaker(&heap->pages, &found);
 	if (found.incomplete) heap->pages.incomplete = true;
-	claims_free(&found);
+	owned_ranges_free(&found);
 	if (heap->page_bytes > 0) out->ruby_pages = extent(&heap->pages) / heap->page_bytes;
-	out->transient_heap_told = transient_heap_claim(mappings, heap->in_transient_heap, &heap->pages);
+	out->transient_heap_known = transient_heap_own_range(mappings, heap->in_transient_heap, &heap->pages);
 }
 
-/* Finds who holds what. malloc's is the weaker claim: where Ruby's pages are blocks of malloc, they are Ruby's. */
-static void claim(const struct mappings *mappings, const void *block, struct process_memory_request *request,
+/* Finds who holds what. malloc owns more weakly: where Ruby's pages are blocks of malloc, they are Ruby's. */
+static void own_all(const struct mappings *mappings, const void *block, struct process_memory_request *request,
 	struct process_memory *out) {
-	struct claims *claims = &request->ruby_heap.pages, heaps = {0};
-	claim_ruby_heap(mappings, &request->ruby_heap, out);
-	stacks_claim(mappings, claims, &out->stacks);
-	claim_private_heap(mappings, mappings->items, claims, out); /* a large table has a mapping of its own */
-	claim_private_heap(mappings, block, claims, out);
-	claims_settle(claims);
-	if (request->claim_heaps) out->heaps = request->claim_heaps(mappings, claims, &heaps);
-	claims_settle(&heaps);
-	claims_add_weaker(claims, &heaps);
-	if (claims->incomplete || heaps.incomplete) out->smaps = (struct reading){.status = STATUS_NO_MEMORY};
-	claims_free(&heaps);
+	struct owned_ranges *owned = &request->ruby_heap.pages, heaps = {0};
+	own_ruby_heap(mappings, &request->ruby_heap, out);
+	stacks_own_ranges(mappings, owned, &out->stacks);
+	own_private_heap(mappings, mappings->items, owned, out); /* a large table has a mapping of its own */
+	own_private_heap(mappings, block, owned, out);
+	owned_ranges_settle(owned);
+	if (request->find_heaps) out->heaps = request->find_heaps(mappings, owned, &heaps);
+	owned_ranges_settle(&heaps);
+	owned_ranges_add_weaker(owned, &heaps);
+	if (owned->incomplete || heaps.incomplete) out->smaps = (struct reading){.status = STATUS_NO_MEMORY};
+	owned_ranges_free(&heaps);
 }
 
 void process_memory_read(struct process_memory_request *request, struct process_memory *out) {
@@ -74,13 +74,13 @@ void process_memory_read(struct process_memory_request *request, struct process_
 	if (out->smaps.status == STATUS_OK) {
 		mappings_classify(&mappings, real && request->brk_is_malloc);
 		sum_up(&mappings, out);
-		if (real) claim(&mappings, block, request, out);
+		if (real) own_all(&mappings, block, request, out);
 		for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) out->kinds[i] = mapping_figures_zero;
 		residency_divide(&mappings, &request->ruby_heap.pages, residency_count, out->kinds);
 	}
 	private_free(PRIVATE_readings, block);
 	mappings_free(&mappings);
-	claims_free(&request->ruby_heap.pages);
+	owned_ranges_free(&request->ruby_heap.pages);
 }
 
 struct reading machine_memory_read(const char *root, uint64_t *bytes) {

@@ -14,8 +14,8 @@ struct process_memory_request {
 	const char *root;    /* "" for the real /proc, or the folder of a made tree, in which only names are evidence */
 	const char *process; /* PROC_SELF, or the folder of another process, of which only names are evidence too */
 	bool without_rollup; /* leave smaps_rollup alone: reading it costs nearly as much as smaps */
-	heaps_claimer claim_heaps; /* of the allocator that serves this process; NULL where it has none */
-	bool brk_is_malloc;        /* what lies below the program's break is that allocator's */
+	heaps_finder find_heaps; /* of the allocator that serves this process; NULL where it has none */
+	bool brk_is_malloc;      /* what lies below the program's break is that allocator's */
 	struct ruby_heap ruby_heap;
 };
 
@@ -25,10 +25,10 @@ struct process_memory {
 	struct mapping_figures mapped;                    /* the sum over the mappings of smaps */
 	struct mapping_figures kinds[MAPPING_KIND_COUNT]; /* which sum to `mapped`, figure by figure */
 	uint64_t mappings;                                /* how many there are */
-	uint32_t told_kinds;  /* a bit for each kind that a name, or a block of our own, proves */
-	uint64_t ruby_pages;  /* of slots, named by Ruby or found */
-	bool ruby_pages_told; /* those that it had not named were looked for */
-	bool transient_heap_told;
+	uint32_t known_kinds;  /* a bit for each kind that a name, or a block of our own, proves */
+	uint64_t ruby_pages;   /* of slots, named by Ruby or found */
+	bool ruby_pages_known; /* those that it had not named were looked for */
+	bool transient_heap_known;
 	struct stacks stacks; /* how the threads' stacks were found; real process only */
 	struct reading heaps; /* how malloc's heaps were found; where asked for */
 };

@@ -28,7 +28,7 @@ static uint64_t greater(uint64_t one, uint64_t other) {
 	return one > other ? one : other;
 }
 
-/* What is left of a mapping while claims take their parts. */
+/* What is left of a mapping while owned ranges take their parts. */
 struct remainder {
 	struct mapping_figures figures;
 	uint64_t weight; /* resident bytes, or the extent where none is resident */
@@ -62,24 +62,24 @@ static struct remainder whole_of(const struct mapping *mapping) {
 	};
 }
 
-/* How much of the mapping's weight the claimed range has. */
+/* How much of the mapping's weight the range has. */
 static uint64_t weight_of(const struct mapping *mapping, uint64_t start, uint64_t end, residency_counter count) {
 	if (start == mapping->start && end == mapping->end) return UINT64_MAX; /* all of it, by the kernel's count */
 	return has_resident_bytes(mapping) ? count(start, end) : end - start;
 }
 
-void residency_divide(const struct mappings *mappings, const struct claims *claims, residency_counter count,
+void residency_divide(const struct mappings *mappings, const struct owned_ranges *owned, residency_counter count,
 	struct mapping_figures kinds[MAPPING_KIND_COUNT]) {
 	size_t next = 0;
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
 		struct remainder remainder = whole_of(mapping);
-		while (next < claims->count && claims->items[next].end <= mapping->start) next++;
-		for (size_t j = next; j < claims->count && claims->items[j].start < mapping->end; j++) {
-			uint64_t start = greater(claims->items[j].start, mapping->start);
-			uint64_t end = smaller(claims->items[j].end, mapping->end);
+		while (next < owned->count && owned->items[next].end <= mapping->start) next++;
+		for (size_t j = next; j < owned->count && owned->items[j].start < mapping->end; j++) {
+			uint64_t start = greater(owned->items[j].start, mapping->start);
+			uint64_t end = smaller(owned->items[j].end, mapping->end);
 			uint64_t part = smaller(weight_of(mapping, start, end, count), remainder.weight);
-			take(&remainder, part, &kinds[claims->items[j].kind]);
+			take(&remainder, part, &kinds[owned->items[j].kind]);
 		}
 		mapping_figures_add(&kinds[mapping->kind], &remainder.figures);
 	}

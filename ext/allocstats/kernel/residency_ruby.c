@@ -54,7 +54,7 @@ static void learn_from(struct page_reader *reader, uint64_t page) {
 }
 
 /* The freelist points into the page, too, but not in every page, and never in front of where its slots begin. */
-static bool learn(struct page_reader *reader, const struct claims *pages) {
+static bool learn(struct page_reader *reader, const struct owned_ranges *pages) {
 	unsigned count = 0;
 	reader->layout = (struct layout){.page = ~0u, .slots = ~0u};
 	for (size_t i = 0; i < pages->count; i++) {
@@ -75,34 +75,34 @@ static enum mapping_kind kind_of_page(const struct page_reader *reader, uint64_t
 	return slots > page && slots < page + reader->page_bytes ? MAPPING_KIND_ruby_heap : MAPPING_KIND_other;
 }
 
-static uint64_t claim_in(const struct page_reader *reader, const struct mapping *mapping, const struct ruby_heap *heap,
-	uint64_t most, struct claims *claims) {
+static uint64_t own_in(const struct page_reader *reader, const struct mapping *mapping, const struct ruby_heap *heap,
+	uint64_t most, struct owned_ranges *owned) {
 	uint64_t found = 0, step = reader->page_bytes;
 	for (uint64_t page = round_up(mapping->start, step); found < most && page + step <= mapping->end;
 		page += step) {
-		if (claims_find(&heap->pages, page)) continue;
+		if (owned_ranges_find(&heap->pages, page)) continue;
 		enum mapping_kind kind = kind_of_page(reader, page);
 		if (kind == MAPPING_KIND_other) continue;
-		claims_add(claims, page, page + step, kind);
+		owned_ranges_add(owned, page, page + step, kind);
 		found++;
 	}
 	return found;
 }
 
-bool ruby_pages_claim(const struct mappings *mappings, const struct ruby_heap *heap, struct claims *claims) {
+bool ruby_pages_own_ranges(const struct mappings *mappings, const struct ruby_heap *heap, struct owned_ranges *owned) {
 	struct page_reader reader = {.page_bytes = heap->page_bytes};
 	uint64_t found = 0;
 	if (heap->page_bytes == 0 || heap->unnamed == 0) return false;
 	if (own_memory_open(&reader.memory).status != STATUS_OK) return false;
-	bool told = learn(&reader, &heap->pages);
-	if (told) {
+	bool known = learn(&reader, &heap->pages);
+	if (known) {
 		for (size_t i = 0; i < mappings->count && found < heap->unnamed; i++) {
 			if (!may_be_rubys(&mappings->items[i])) continue;
-			found += claim_in(&reader, &mappings->items[i], heap, heap->unnamed - found, claims);
+			found += own_in(&reader, &mappings->items[i], heap, heap->unnamed - found, owned);
 		}
 	}
 	own_memory_close(&reader.memory);
-	return told;
+	return known;
 }
 
 /* The transient heap: transient_heap.c of Ruby 2.6 to 3.2 */
@@ -164,11 +164,11 @@ static uint64_t find_transient_heap(const struct mappings *mappings, uint64_t in
 	return start;
 }
 
-bool transient_heap_claim(const struct mappings *mappings, uint64_t inside, struct claims *claims) {
+bool transient_heap_own_range(const struct mappings *mappings, uint64_t inside, struct owned_ranges *owned) {
 	uint64_t start = atomic_load_explicit(&proven_start, memory_order_relaxed);
 	if (start == 0 && inside != 0) start = find_transient_heap(mappings, inside);
 	if (start == 0) return false;
 	atomic_store_explicit(&proven_start, start, memory_order_relaxed);
-	claims_add(claims, start, start + TRANSIENT_BYTES, MAPPING_KIND_ruby_transient);
+	owned_ranges_add(owned, start, start + TRANSIENT_BYTES, MAPPING_KIND_ruby_transient);
 	return true;
 }

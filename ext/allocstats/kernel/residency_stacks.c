@@ -59,17 +59,18 @@ static uint64_t top_of_stack(const struct mapping *mapping, uint64_t address) {
 }
 
 /* False where the address is known and no stack could be made out around it. */
-static bool claim_stack(const struct mappings *mappings, struct claims *claims, uint64_t address) {
+static bool own_stack(const struct mappings *mappings, struct owned_ranges *owned, uint64_t address) {
 	const struct mapping *mapping = mappings_find(mappings, address);
 	if (!mapping) return true; /* younger than the reading of the mappings: nothing of it was counted */
 	if (mapping->traits & MAPPING_NAMED) return true;
 	uint64_t bottom = bottom_of_stack(mappings, mapping, address);
 	if (!bottom) return false;
-	claims_add(claims, bottom, top_of_stack(mapping, address), MAPPING_KIND_stack);
+	owned_ranges_add(owned, bottom, top_of_stack(mapping, address), MAPPING_KIND_stack);
 	return true;
 }
 
-static void visit_thread(pid_t thread, const struct mappings *mappings, struct claims *claims, struct stacks *out) {
+static void visit_thread(
+	pid_t thread, const struct mappings *mappings, struct owned_ranges *owned, struct stacks *out) {
 	const void *head = NULL; /* a struct robust_list_head, of which only the address matters */
 	size_t length;
 	bool is_main = thread == getpid();
@@ -79,19 +80,19 @@ static void visit_thread(pid_t thread, const struct mappings *mappings, struct c
 		out->reading = (struct reading){.status = STATUS_UNSUPPORTED, .error = errno};
 		return;
 	}
-	bool told = head && claim_stack(mappings, claims, (uint64_t)(uintptr_t)head);
+	bool known = head && own_stack(mappings, owned, (uint64_t)(uintptr_t)head);
 	if (is_main) return;
 	out->threads++;
-	if (!told) out->untold++;
+	if (!known) out->unknown++;
 }
 
-void stacks_claim(const struct mappings *mappings, struct claims *claims, struct stacks *out) {
+void stacks_own_ranges(const struct mappings *mappings, struct owned_ranges *owned, struct stacks *out) {
 	struct numbered_folder threads;
 	int64_t thread;
 	*out = (struct stacks){.reading = {.status = STATUS_OK}};
 	numbered_folder_open(&threads, "/proc/self/task");
 	while (out->reading.status == STATUS_OK && (thread = numbered_folder_next(&threads)))
-		visit_thread((pid_t)thread, mappings, claims, out);
+		visit_thread((pid_t)thread, mappings, owned, out);
 	if (threads.error) out->reading = (struct reading){.status = STATUS_UNREADABLE, .error = threads.error};
 	numbered_folder_close(&threads);
 }

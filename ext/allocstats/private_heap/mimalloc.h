@@ -13,20 +13,20 @@
 
 #define BACKEND_NAME "mimalloc"
 
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 
 static inline void leave(void) {
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&door);
 }
 
 static inline void enter_for_fork(void) {
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&door);
 }
 
-/* A thread's first look at its own heap can make the C library allocate, which must not happen behind the gate. */
+/* A thread's first look at its own heap can make the C library allocate, which must not happen behind the door. */
 static inline void enter(void) {
 	mi_thread_init();
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&door);
 }
 
 /* What is settled at compile time is settled in mimalloc.c; it says nothing on stderr, whatever goes wrong. */

@@ -33,11 +33,11 @@ struct scan {
 };
 
 /* With the GVL, from inside the garbage collector's own walk: takes no Ruby object and nothing from malloc. */
-static int claim_heap_page(void *first_slot, void *end, size_t stride, void *data) {
+static int own_heap_page(void *first_slot, void *end, size_t stride, void *data) {
 	(void)end, (void)stride;
 	struct scan *scan = data;
 	uint64_t bytes = scan->request.ruby_heap.page_bytes, page = (uint64_t)(uintptr_t)first_slot & ~(bytes - 1);
-	claims_add(&scan->request.ruby_heap.pages, page, page + bytes, MAPPING_KIND_ruby_heap);
+	owned_ranges_add(&scan->request.ruby_heap.pages, page, page + bytes, MAPPING_KIND_ruby_heap);
 	scan->named_pages++;
 	return 0;
 }
@@ -48,7 +48,7 @@ static bool is_sole_ractor(void) {
 }
 
 static void name_page_of(struct scan *scan, VALUE object) {
-	if (!RB_SPECIAL_CONST_P(object)) claim_heap_page((void *)object, NULL, 0, scan);
+	if (!RB_SPECIAL_CONST_P(object)) own_heap_page((void *)object, NULL, 0, scan);
 }
 
 /* A few pages of slots of each size, by objects that lie in them: enough to know the others by. */
@@ -81,12 +81,12 @@ static uint64_t address_in_transient_heap(void) {
 }
 
 /* Where a page of the machine is larger than one of Ruby's, both are blocks of malloc, and malloc's. */
-static void claim_ruby_heap(struct scan *scan) {
+static void own_ruby_heap(struct scan *scan) {
 	struct ruby_heap *heap = &scan->request.ruby_heap;
 	if (heap->page_bytes == 0) return;
 	scan->walked = rb_objspace_each_objects_without_setup && is_sole_ractor();
 	if (scan->walked)
-		rb_objspace_each_objects_without_setup(claim_heap_page, scan);
+		rb_objspace_each_objects_without_setup(own_heap_page, scan);
 	else
 		name_some_pages(scan);
 	uint64_t pages = gc_count("heap_allocated_pages");
@@ -99,7 +99,7 @@ static void claim_ruby_heap(struct scan *scan) {
 /* Whether, or why not, the pages of Ruby's heap are known. */
 static const char *ruby_heap_status(const struct scan *scan) {
 	if (scan->request.ruby_heap.page_bytes == 0) return "unasked";
-	if (scan->walked || scan->memory.ruby_pages_told) return "ok";
+	if (scan->walked || scan->memory.ruby_pages_known) return "ok";
 	return is_sole_ractor() ? "unfound" : "ractors";
 }
 
@@ -131,10 +131,10 @@ static VALUE kinds_to_ruby(const struct process_memory *memory) {
 	return hash;
 }
 
-static VALUE told_kinds_to_ruby(const struct process_memory *memory) {
+static VALUE known_kinds_to_ruby(const struct process_memory *memory) {
 	VALUE array = rb_ary_new();
 	for (unsigned i = 0; i < MAPPING_KIND_COUNT; i++) {
-		if (memory->told_kinds >> i & 1) rb_ary_push(array, symbol(mapping_kind_descriptions[i].name));
+		if (memory->known_kinds >> i & 1) rb_ary_push(array, symbol(mapping_kind_descriptions[i].name));
 	}
 	return array;
 }
@@ -148,7 +148,7 @@ static void add_limits(const struct scan *scan, VALUE hash) {
 
 static const char *transient_heap_status(const struct scan *scan) {
 #ifdef RARRAY_TRANSIENT_FLAG
-	return scan->memory.transient_heap_told ? "ok" : "unfound";
+	return scan->memory.transient_heap_known ? "ok" : "unfound";
 #else
 	(void)scan;
 	return "none"; /* from Ruby 3.3 on */
@@ -164,11 +164,11 @@ static VALUE scan_to_ruby(const struct scan *scan) {
 	rb_hash_aset(hash, symbol("mapped"), figures_to_ruby(&memory->mapped));
 	rb_hash_aset(hash, symbol("mappings"), ULL2NUM(memory->mappings));
 	rb_hash_aset(hash, symbol("kinds"), kinds_to_ruby(memory));
-	rb_hash_aset(hash, symbol("told_kinds"), told_kinds_to_ruby(memory));
+	rb_hash_aset(hash, symbol("known_kinds"), known_kinds_to_ruby(memory));
 	rb_hash_aset(hash, symbol("stacks"), reading_to_ruby(&memory->stacks.reading));
 	rb_hash_aset(hash, symbol("threads"), UINT2NUM(memory->stacks.threads));
-	rb_hash_aset(hash, symbol("untold_stacks"), UINT2NUM(memory->stacks.untold));
-	rb_hash_aset(hash, symbol("heaps_claimed"), boolean(scan->request.claim_heaps != NULL));
+	rb_hash_aset(hash, symbol("unknown_stacks"), UINT2NUM(memory->stacks.unknown));
+	rb_hash_aset(hash, symbol("heaps_looked_for"), boolean(scan->request.find_heaps != NULL));
 	rb_hash_aset(hash, symbol("heaps"), reading_to_ruby(&memory->heaps));
 	rb_hash_aset(hash, symbol("ruby_heap"), symbol(ruby_heap_status(scan)));
 	rb_hash_aset(hash, symbol("transient_heap"), symbol(transient_heap_status(scan)));
@@ -179,7 +179,7 @@ static VALUE scan_to_ruby(const struct scan *scan) {
 
 static VALUE run_scan(VALUE data) {
 	struct scan *scan = (struct scan *)data;
-	claim_ruby_heap(scan);
+	own_ruby_heap(scan);
 	rb_thread_call_without_gvl(read_memory, scan, NULL, NULL);
 	return scan_to_ruby(scan);
 }
@@ -187,7 +187,7 @@ static VALUE run_scan(VALUE data) {
 /* An exception that another thread sent can arrive before the reading has taken the ranges over. */
 static VALUE free_scan(VALUE data) {
 	struct scan *scan = (struct scan *)data;
-	claims_free(&scan->request.ruby_heap.pages);
+	owned_ranges_free(&scan->request.ruby_heap.pages);
 	private_free(PRIVATE_readings, scan->cgroup);
 	return Qnil;
 }
@@ -210,7 +210,7 @@ static VALUE process_memory_scan(int argc, VALUE *argv, VALUE self) {
 	};
 	bool real = scan.request.root[0] == '\0' && strcmp(scan.request.process, PROC_SELF) == 0;
 	if (real) {
-		scan.request.claim_heaps = allocator_current()->claim_heaps;
+		scan.request.find_heaps = allocator_current()->find_heaps;
 		scan.request.brk_is_malloc = allocator_current()->takes_brk;
 	}
 	scan.request.without_rollup = !RTEST(whole);

@@ -218,15 +218,15 @@ static void read_slow_layers(struct slow_figures *slow) {
 	struct process_memory_request request = {.root = "",
 		.process = PROC_SELF,
 		.without_rollup = true,
-		.claim_heaps = allocator_current()->claim_heaps,
+		.find_heaps = allocator_current()->find_heaps,
 		.brk_is_malloc = allocator_current()->takes_brk};
 	struct process_memory memory;
 	process_memory_read(&request, &memory);
 	if (memory.smaps.status != STATUS_OK) return;
 	if (memory.stacks.reading.status == STATUS_OK)
 		mapping_figure(&memory.kinds[MAPPING_KIND_stack], MAPPING_FIGURE_rss, &slow->stacks);
-	bool malloc_found = request.claim_heaps && memory.heaps.status == STATUS_OK;
-	if (malloc_found || memory.told_kinds >> MAPPING_KIND_malloc & 1)
+	bool malloc_found = request.find_heaps && memory.heaps.status == STATUS_OK;
+	if (malloc_found || memory.known_kinds >> MAPPING_KIND_malloc & 1)
 		mapping_figure(&memory.kinds[MAPPING_KIND_malloc], MAPPING_FIGURE_rss, &slow->malloc);
 }
 

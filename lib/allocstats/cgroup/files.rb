@@ -67,7 +67,7 @@ module AllocStats
         facts = @facts[:pressure]
         source = facts[:folder] && "#{@root}#{facts[:folder]}/memory.pressure"
         return absent(:pressure, "there is no v2 hierarchy, and v1 measures no pressure of a group") unless source
-        return absent(:pressure, Reason.of(source, facts[:reading])) unless facts[:reading][:status] == :ok
+        return absent(:pressure, Procfs::Reason.of(source, facts[:reading])) unless facts[:reading][:status] == :ok
         {some: stall(facts[:some]), full: stall(facts[:full]), source: source}
       end
 
@@ -100,17 +100,17 @@ module AllocStats
         source, key = SOURCES.fetch(name)[version - 1]
         return "version #{version} of control groups has no such figure" unless source
         return "#{file(name)} has no line #{key}" if reading[:status] == :unsupported && key
-        Reason.of(file(name), reading)
+        Procfs::Reason.of(file(name), reading)
       end
 
       def warn_of_refused(name, refused, levels_up)
         return if refused[:status] == :ok
-        absent(name, "#{Reason.of("#{folder(levels_up)}/#{file_name(name)}", refused)}, so a smaller limit there would not be seen")
+        absent(name, "#{Procfs::Reason.of("#{folder(levels_up)}/#{file_name(name)}", refused)}, so a smaller limit there would not be seen")
       end
 
       def why_no_controller
-        Reason.of("#{@root}#{@process}/cgroup", @facts[:membership]) ||
-          Reason.of("#{@root}/proc/self/mountinfo", @facts[:mounts]) ||
+        Procfs::Reason.of("#{@root}#{@process}/cgroup", @facts[:membership]) ||
+          Procfs::Reason.of("#{@root}/proc/self/mountinfo", @facts[:mounts]) ||
           "this process is in no control group with a memory controller, or its hierarchy is not mounted"
       end
     end

@@ -51,8 +51,8 @@ module AllocStats
       private
 
       def become(plan)
-        name, *arguments = @only ? [Launch::Gate::COMMAND, *@command] : @command
-        Kernel.exec({**chosen(plan), **Launch::Gate.absent, **environment(plan), **heap_profile}, [name, name], *arguments, close_others: false)
+        name, *arguments = @only ? [Launch::ExecFilter::COMMAND, *@command] : @command
+        Kernel.exec({**chosen(plan), **Launch::ExecFilter.absent, **environment(plan), **heap_profile}, [name, name], *arguments, close_others: false)
       rescue Errno::ENOENT
         raise Failure.new("there is no command #{shown(name)}", status: NOT_THERE)
       rescue SystemCallError => error
@@ -67,7 +67,7 @@ module AllocStats
 
       def environment(plan)
         return plan.environment unless @only
-        @options.checked { Launch::Gate.environment(plan.environment, library: plan.library, names: Launch::Gate.names(@only)) }
+        @options.checked { Launch::ExecFilter.environment(plan.environment, library: plan.library, names: Launch::ExecFilter.names(@only)) }
       end
 
       def heap_profile

@@ -19,7 +19,7 @@ module AllocStats
 
       # @param folder [String] the process's, "/proc/self"
       def initialize(folder)
-        @process = ProcessFolder.new(folder)
+        @process = Procfs::Folder.new(folder)
       end
 
       # @return [Array<Hash>] {parent:, child:, thread:}: two pids and how the thread calls itself
@@ -33,7 +33,7 @@ module AllocStats
       private
 
       def forks_of(parent)
-        threads = ProcessFolder.new("/proc/#{parent}").tasks
+        threads = Procfs::Folder.new("/proc/#{parent}").tasks
         threads.flat_map do |forking, task|
           others = threads.reject { |id, _| id == parent || id == forking }
           children(task).flat_map do |child|
@@ -61,7 +61,7 @@ module AllocStats
 
       # How those threads call themselves that were beginning when the child was forked.
       def beginning(threads, child)
-        fork = if_there { ProcessFolder.new("/proc/#{child}").stat }
+        fork = if_there { Procfs::Folder.new("/proc/#{child}").stat }
         return [] unless fork&.forked?
         threads.filter_map { |thread| if_there { thread.name if (0..TICKS).cover?(fork.start_time - thread.stat.start_time) } }
       end

@@ -23,14 +23,14 @@ module AllocStats
       end
 
       def name
-        @name || trial&.name
+        @name || probe&.name
       end
 
       # As the allocator itself answers when it runs (what is known of a bundled one is not asked again); nil for one that
       # does not load.
       # @return [String, nil]
       def version
-        @version || trial&.version
+        @version || probe&.version
       end
 
       # @return [String, nil] of the file, nil where it cannot be read
@@ -45,12 +45,12 @@ module AllocStats
       # Library#problem also tries it.
       def refusal
         return "LD_PRELOAD cannot hold a path with a space, a colon or a $ in it" if path.b.match?(UNFIT)
-        ElfFile.new(path).refusal
+        Procfs::ElfFile.new(path).refusal
       end
 
       # A sentence for why no process runs under it, nil where one has.
       def problem
-        refusal || trial.problem
+        refusal || probe.problem
       end
 
       def to_h
@@ -64,9 +64,9 @@ module AllocStats
       private
 
       # Nothing is started for what cannot work.
-      def trial
+      def probe
         return if refusal
-        @trial ||= Trial.new({"LD_PRELOAD" => path})
+        @probe ||= Probe.new({"LD_PRELOAD" => path})
       end
     end
   end

@@ -92,20 +92,20 @@ module AllocStats
         PreloadList.new(@base[PreloadList::VARIABLE]).led_by(library&.path)
       end
 
-      # @return [Trial]
+      # @return [Probe]
       def verify
-        @trial ||= Trial.new({PreloadList::VARIABLE => preload}).tap { |trial| library ? demand_library(trial) : demand_libc(trial) }
+        @probe ||= Probe.new({PreloadList::VARIABLE => preload}).tap { |probe| library ? demand_library(probe) : demand_libc(probe) }
       end
 
-      def demand_library(trial)
-        problem = trial.problem || ("#{trial.path} owned malloc instead#{": #{trial.complaint}" unless trial.complaint.empty?}" unless Preloads.same_file?(trial.path, library.path))
+      def demand_library(probe)
+        problem = probe.problem || ("#{probe.path} owned malloc instead#{": #{probe.complaint}" unless probe.complaint.empty?}" unless Procfs::Preloads.same_file?(probe.path, library.path))
         raise Unsupported, "#{library.path} cannot be preloaded: #{problem}" if problem
       end
 
-      def demand_libc(trial)
-        raise Unsupported, "no process can be started under #{@asked}: #{trial.problem}" if trial.problem
-        return if (@asked == "libc") ? LIBC_NAMES.include?(trial.name.name) : trial.name.name == @asked
-        raise Unsupported, "a Ruby that is started without preloading runs under #{[trial.name, trial.version].compact.join(" ")} (#{trial.path}), and not under #{@asked}"
+      def demand_libc(probe)
+        raise Unsupported, "no process can be started under #{@asked}: #{probe.problem}" if probe.problem
+        return if (@asked == "libc") ? LIBC_NAMES.include?(probe.name.name) : probe.name.name == @asked
+        raise Unsupported, "a Ruby that is started without preloading runs under #{[probe.name, probe.version].compact.join(" ")} (#{probe.path}), and not under #{@asked}"
       end
 
       # The profile's options that the environment does not set already.

@@ -22,7 +22,7 @@ module AllocStats
       # @param daemon [Boolean] whether it was forked only to be in the background, and its parent has ended
       def initialize(daemon: false, cmdline: File.binread("/proc/self/cmdline"), stat: File.binread("/proc/self/stat"), script: $PROGRAM_NAME, arguments: ARGV)
         @cmdline = cmdline.split("\0", -1)[0..-2]
-        @forked = !daemon && ProcessFolder::Stat.new(stat).forked?
+        @forked = !daemon && Procfs::Folder::Stat.new(stat).forked?
         @script = script.b
         @arguments = arguments.map(&:b)
       end

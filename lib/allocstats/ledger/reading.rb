@@ -18,7 +18,7 @@ module AllocStats
         @bytes = {}
         @census = take_census if census && Allocators.running.live_in_census?
         @scan = scan || ProcessMemory.scan("", ProcessMemory.heap_page_bytes, false)
-        @sample = sample || AllocStats.sample
+        @sample = sample || Sample.new
         @ruby_heap = RubyHeap.new(@sample)
         @private_bytes = PrivateHeap.held.values.sum
         @ledger = divide
@@ -28,7 +28,7 @@ module AllocStats
 
       # One that cannot be understood costs nothing but the live bytes.
       def take_census
-        AllocStats.census
+        Census.take
       rescue Malformed => error
         @reasons[:malloc_live] = error.message
         nil
@@ -51,7 +51,7 @@ module AllocStats
       end
 
       def unreadable
-        reason = Reason.of("/proc/self/smaps", @scan[:smaps]) || "/proc/self/smaps does not give Rss for every mapping"
+        reason = Procfs::Reason.of("/proc/self/smaps", @scan[:smaps]) || "/proc/self/smaps does not give Rss for every mapping"
         Ledger.new(rss: nil, bytes: {}, reasons: {rss: reason})
       end
 
@@ -97,7 +97,7 @@ module AllocStats
 
       def take_malloc
         resident = @kinds.rss(:malloc) || take_by_own_figure
-        return untold_malloc unless resident
+        return unknown_malloc unless resident
         return @bytes[:malloc] = resident unless (allocated = find_allocated)
         @bytes[:malloc_live] = outside_ruby_heap(allocated).clamp(0, resident)
         @bytes[:malloc_kept] = resident - @bytes[:malloc_live]
@@ -125,7 +125,7 @@ module AllocStats
         "this allocator (#{Allocators.bound_name}) does not measure live bytes"
       end
 
-      def untold_malloc
+      def unknown_malloc
         @bytes[:malloc] = nil
         @reasons[:malloc] = "#{@kinds.reasons[:malloc]}, and it measures none of resident, committed and mapped".sub("; AllocStats.ledger takes its own figure", "")
       end

@@ -6,7 +6,7 @@ module AllocStats
     #
     # The file is the other process's, so it is read as a stranger's: only the very file that is mapped (the kernel's link to
     # it, or what is found at its path in that process's root if it has the mapping's device and inode), only a regular one,
-    # and in small pieces that are checked (ElfFile::Dynamic). Nothing of it is mapped here.
+    # and in small pieces that are checked (Procfs::ElfFile::Dynamic). Nothing of it is mapped here.
     class MappedObject
       # What only one allocator offers, in the order in which it is asked: glibc has more than musl.
       MARKS = Allocators::MODULES.to_h { |id, allocator| [id, [Allocators.marks[id], *allocator.signs].compact.uniq] }.freeze
@@ -81,7 +81,7 @@ module AllocStats
       def read(candidate)
         return unless same?(File.stat(candidate))
         File.open(candidate, File::RDONLY | File::NONBLOCK | File::NOCTTY | File::BINARY) do |file|
-          ElfFile::Dynamic.new(file, names: [MALLOC, *MARKS.values.flatten]) if same?(file.stat)
+          Procfs::ElfFile::Dynamic.new(file, names: [MALLOC, *MARKS.values.flatten]) if same?(file.stat)
         end
       rescue SystemCallError, EOFError, ArgumentError
         nil

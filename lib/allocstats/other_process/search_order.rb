@@ -25,11 +25,11 @@ module AllocStats
       private
 
       def entries(process)
-        process.environment["LD_PRELOAD"].to_s.b.split(Preloads::SEPARATORS) + system_wide(process).b.split(Preloads::SEPARATORS)
+        process.environment["LD_PRELOAD"].to_s.b.split(Procfs::Preloads::SEPARATORS) + system_wide(process).b.split(Procfs::Preloads::SEPARATORS)
       end
 
       def system_wide(process)
-        process.read_root(Preloads::SYSTEM_WIDE, MOST_BYTES)
+        process.read_root(Procfs::Preloads::SYSTEM_WIDE, MOST_BYTES)
       end
 
       MOST_BYTES = 64 * 1024

@@ -20,7 +20,7 @@ module AllocStats
         @reasons = {}
         @figures = scan[:kinds].dup
         UNCERTAIN.each { |kind| judge(kind) }
-        note_untold_stacks
+        note_unknown_stacks
       end
 
       # Resident bytes of a kind, or nil.
@@ -31,14 +31,14 @@ module AllocStats
       private
 
       def judge(kind)
-        return if told?(kind)
+        return if known?(kind)
         reason = (@folder == SELF) ? send(:"why_no_#{kind}") : why_not_outside(kind)
         give_to_other(kind, reason) if reason
       end
 
       # By a mapping's name or by a block of our own. A stack's name is only the main thread's and says nothing of others.
-      def told?(kind)
-        kind != :stack && @scan[:told_kinds].include?(kind)
+      def known?(kind)
+        kind != :stack && @scan[:known_kinds].include?(kind)
       end
 
       def give_to_other(kind, reason)
@@ -53,18 +53,18 @@ module AllocStats
       end
 
       def why_no_stack
-        return "the kernel does not tell where the threads' stacks are (get_robust_list: #{Reason.system_error(@scan[:stacks])})" if @scan[:stacks][:status] == :unsupported
-        return Reason.of("/proc/self/task", @scan[:stacks]) unless @scan[:stacks][:status] == :ok
-        "this C library registers no robust list with the kernel, so no thread's stack can be found" if @scan[:threads].positive? && @scan[:untold_stacks] == @scan[:threads]
+        return "the kernel does not tell where the threads' stacks are (get_robust_list: #{Procfs::Reason.system_error(@scan[:stacks])})" if @scan[:stacks][:status] == :unsupported
+        return Procfs::Reason.of("/proc/self/task", @scan[:stacks]) unless @scan[:stacks][:status] == :ok
+        "this C library registers no robust list with the kernel, so no thread's stack can be found" if @scan[:threads].positive? && @scan[:unknown_stacks] == @scan[:threads]
       end
 
-      def note_untold_stacks
-        return unless figures[:stack] && @scan[:untold_stacks].positive?
-        @reasons[:stack] = "the stacks of #{@scan[:untold_stacks]} of #{@scan[:threads]} threads cannot be told from the memory around them and are part of other"
+      def note_unknown_stacks
+        return unless figures[:stack] && @scan[:unknown_stacks].positive?
+        @reasons[:stack] = "the stacks of #{@scan[:unknown_stacks]} of #{@scan[:threads]} threads cannot be told from the memory around them and are part of other"
       end
 
       def why_no_malloc
-        return Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_claimed]
+        return Procfs::Reason.of("/proc/self/mem", @scan[:heaps]) if @scan[:heaps_looked_for]
         "the mappings of this allocator (#{Allocators.bound_name}) carry no name that tells them from other anonymous memory; AllocStats.ledger takes its own figure"
       end
 

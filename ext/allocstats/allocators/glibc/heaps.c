@@ -40,12 +40,12 @@ static bool is_heap(const struct own_memory *memory, uint64_t heap, struct heap_
 }
 
 /* All of a heap, though of huge pages each step that it grew is a mapping of its own. */
-static void claim_heaps(const struct own_memory *memory, const struct mapping *mapping, struct claims *claims) {
+static void own_heaps(const struct own_memory *memory, const struct mapping *mapping, struct owned_ranges *owned) {
 	struct heap_header header;
 	uint64_t heap = (mapping->start + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
 	for (; heap < mapping->end; heap += HEAP_STEP) {
 		if (!is_heap(memory, heap, &header)) continue;
-		claims_add(claims, heap, heap + header.accessible_size, MAPPING_KIND_malloc);
+		owned_ranges_add(owned, heap, heap + header.accessible_size, MAPPING_KIND_malloc);
 	}
 }
 
@@ -63,16 +63,16 @@ static uint64_t mapped_block(const struct own_memory *memory, uint64_t address, 
 	return is_whole_pages(memory, size) && size <= end - address ? size : 0;
 }
 
-/* Blocks that follow each other from the mapping's start, or from what others have claimed in it. */
-static void claim_mapped_blocks(const struct own_memory *memory, const struct mapping *mapping,
-	const struct claims *known, struct claims *claims) {
+/* Blocks that follow each other from the mapping's start, or from what others own in it. */
+static void own_mapped_blocks(const struct own_memory *memory, const struct mapping *mapping,
+	const struct owned_ranges *known, struct owned_ranges *owned) {
 	uint64_t at = mapping->start;
 	while (at < mapping->end) {
-		const struct claim *claim = claims_find(known, at);
-		uint64_t size = claim ? 0 : mapped_block(memory, at, mapping->end);
-		if (!claim && size == 0) return;
-		if (size > 0) claims_add(claims, at, at + size, MAPPING_KIND_malloc);
-		at = claim ? claim->end : at + size;
+		const struct owned_range *range = owned_ranges_find(known, at);
+		uint64_t size = range ? 0 : mapped_block(memory, at, mapping->end);
+		if (!range && size == 0) return;
+		if (size > 0) owned_ranges_add(owned, at, at + size, MAPPING_KIND_malloc);
+		at = range ? range->end : at + size;
 	}
 }
 
@@ -104,8 +104,9 @@ static bool is_full_of_chunks(const struct own_memory *memory, const struct mapp
 }
 
 /* Where the main arena does not grow by brk(2): with glibc.malloc.hugetlb, or where brk was refused from the start. */
-static void claim_main_arena(const struct own_memory *memory, const struct mapping *mapping, struct claims *claims) {
-	if (is_full_of_chunks(memory, mapping)) claims_add(claims, mapping->start, mapping->end, MAPPING_KIND_malloc);
+static void own_main_arena(const struct own_memory *memory, const struct mapping *mapping, struct owned_ranges *owned) {
+	if (is_full_of_chunks(memory, mapping))
+		owned_ranges_add(owned, mapping->start, mapping->end, MAPPING_KIND_malloc);
 }
 
 static bool grows_by_brk(const struct mappings *mappings) {
@@ -115,7 +116,8 @@ static bool grows_by_brk(const struct mappings *mappings) {
 	return false;
 }
 
-struct reading glibc_claim(const struct mappings *mappings, const struct claims *known, struct claims *claims) {
+struct reading glibc_own_ranges(
+	const struct mappings *mappings, const struct owned_ranges *known, struct owned_ranges *owned) {
 	const unsigned wanted = MAPPING_READABLE | MAPPING_WRITABLE | MAPPING_NAMELESS;
 	const unsigned flags = MAPPING_GUARDED | MAPPING_NO_HUGE; /* say nothing of whose it is */
 	struct own_memory memory;
@@ -125,9 +127,9 @@ struct reading glibc_claim(const struct mappings *mappings, const struct claims 
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->items[i];
 		if ((mapping->traits & ~flags) != wanted) continue;
-		claim_heaps(&memory, mapping, claims);
-		claim_mapped_blocks(&memory, mapping, known, claims);
-		if (!by_brk) claim_main_arena(&memory, mapping, claims);
+		own_heaps(&memory, mapping, owned);
+		own_mapped_blocks(&memory, mapping, known, owned);
+		if (!by_brk) own_main_arena(&memory, mapping, owned);
 	}
 	own_memory_close(&memory);
 	return reading;

@@ -37,7 +37,7 @@ module AllocStats
     # Of this process. Its environment of the start cannot be read once its title was written over it ($0=): then what
     # ENV holds now is taken, and `certain?` is false.
     def self.of_start
-      start = StartEnvironment.new
+      start = Procfs::StartEnvironment.new
       return new({}, certain: true) if Allocators.secure_execution?
       return new(ENV, certain: false) unless start.readable?
       new(start, certain: true)

@@ -26,7 +26,7 @@ module AllocStats
         end
 
         def parent_of(pid)
-          ProcessFolder.new("/proc/#{pid}").stat.parent
+          Procfs::Folder.new("/proc/#{pid}").stat.parent
         rescue SystemCallError
           nil
         end

@@ -9,7 +9,7 @@ module AllocStats
         needs :preloads
         explains :allocator_not_as_asked, :preload_lost
 
-        WHERE = {environment: "LD_PRELOAD", file: Preloads::SYSTEM_WIDE}.freeze
+        WHERE = {environment: "LD_PRELOAD", file: Procfs::Preloads::SYSTEM_WIDE}.freeze
 
         def finding
           failed = failed_preloads.select { |request| WHERE.key?(request[:source]) }

@@ -22,10 +22,10 @@ module AllocStats
         # @return [String] /proc/<pid>, or /proc/self
         def folder = raise(NotImplementedError)
 
-        def files = @files ||= ProcessFolder.new(folder)
+        def files = @files ||= Procfs::Folder.new(folder)
 
         def read_preloads
-          Preloads.new(**linker).requests.map { |request| request.to_h.merge(allocator: request.allocator?) }
+          Procfs::Preloads.new(**linker).requests.map { |request| request.to_h.merge(allocator: request.allocator?) }
         end
 
         def read_peak = files.peak || unseen(:peak, "#{folder}/status has no VmHWM")

@@ -34,12 +34,12 @@ module AllocStats
 
         # Where the start can no longer be read, because a title was written over it, ENV is the next best.
         def read_variables
-          start = StartEnvironment.new
+          start = Procfs::StartEnvironment.new
           (start.readable? ? start.to_h : ENV.to_h).transform_keys { |name| Formats.utf8(name) }.transform_values { |text| Formats.utf8(text) }
         end
 
         def read_environment_now
-          return unseen(:environment_now, "what the process was started with can no longer be read, so nothing can be compared with it") unless StartEnvironment.new.readable?
+          return unseen(:environment_now, "what the process was started with can no longer be read, so nothing can be compared with it") unless Procfs::StartEnvironment.new.readable?
           ENV.to_h
         end
 

@@ -4,7 +4,7 @@ module AllocStats
   module Launch
     # require "allocstats/preload": this process becomes itself again, under the allocator that is asked for (Choice), once;
     # or goes on as it is, with one warning.
-    module Restart
+    module ReExec
       # Holds which process was started again, so that none is twice: its children inherit the variable, and are others.
       GUARD = "ALLOCSTATS_PRELOADED"
       WARNED = "warned"
@@ -12,7 +12,7 @@ module AllocStats
       module_function
 
       def call
-        return if ENV.key?(Gate::VARIABLES.first) # this process has what `exec --only` meant for it
+        return if ENV.key?(ExecFilter::VARIABLES.first) # this process has what `exec --only` meant for it
         choice = Choice.new
         return if satisfied?(choice)
         server = RackServer.running
@@ -31,7 +31,7 @@ module AllocStats
       # Whether this process was started as it is asked for. Where nobody asks for an allocator, whichever was preloaded
       # is the right one.
       def satisfied?(choice)
-        running?(choice.allocator) && told?(choice.profile)
+        running?(choice.allocator) && in_force?(choice.profile)
       end
       private_class_method :satisfied?
 
@@ -39,23 +39,23 @@ module AllocStats
       def running?(asked)
         running = Allocators.bound_name.name
         return !LIBC_NAMES.include?(running) if asked.nil?
-        return Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
+        return Procfs::Preloads.same_file?(Allocator.detect.path, asked) if asked.include?("/")
         return LIBC_NAMES.include?(running) if asked == "libc"
         asked == running || "#{running}-#{Allocators.bound_version}.".start_with?("#{asked}.")
       end
       private_class_method :running?
 
       # Whether the environment of the start has all that the profile stands for.
-      def told?(profile)
+      def in_force?(profile)
         return true if profile.nil?
-        start = StartEnvironment.new
+        start = Procfs::StartEnvironment.new
         start = start.readable? ? start.to_h : ENV.to_h
         options = Tuner::Profiles.starting(Allocators.bound_name, Tuner::Profiles.name_of(profile), Allocators.bound_version)
         options.all? { |option, value| option.given?(start, value) }
       rescue KeyError # an allocator without profiles
         true
       end
-      private_class_method :told?
+      private_class_method :in_force?
 
       def become(choice, server)
         command = StartCommand.new(daemon: server&.daemon?)
@@ -83,7 +83,7 @@ module AllocStats
 
       # The pid, and the time of the start: exec keeps both.
       def identity
-        "#{Process.pid}-#{ProcessFolder.new("/proc/self").stat.start_time}"
+        "#{Process.pid}-#{Procfs::Folder.new("/proc/self").stat.start_time}"
       end
       private_class_method :identity
 

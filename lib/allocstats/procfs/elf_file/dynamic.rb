@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module AllocStats
-  class ElfFile
+  class Procfs::ElfFile
     # What an ELF file asks of the dynamic linker: the linker's own name (in a program), the name it goes by (in a library)
     # and the libraries it needs. Reads files of this process's own byte order only (elf(5)).
     class Dynamic
@@ -52,8 +52,8 @@ module AllocStats
       def initialize(file, names: [])
         @file = file
         @header = at(0, HEADER_BYTES)
-        damaged unless @header.start_with?(ElfFile::MAGIC) && @header.getbyte(ElfFile::DATA_AT) == OWN_DATA
-        @word_class = @class = @header.getbyte(ElfFile::CLASS_AT)
+        damaged unless @header.start_with?(Procfs::ElfFile::MAGIC) && @header.getbyte(Procfs::ElfFile::DATA_AT) == OWN_DATA
+        @word_class = @class = @header.getbyte(Procfs::ElfFile::CLASS_AT)
         damaged unless WORD.key?(@class)
         @segments = segments
         @interpreter = of_type(PT_INTERP)&.then { |segment| at(segment.offset, [segment.size, LONGEST_NAME].min).delete("\0") }

@@ -8,7 +8,7 @@ module AllocStats
   #
   # This process's own is taken apart once, and what was read then is kept: nothing changes what a process was started
   # with, a title that is written over it later takes nothing back, and a forked child was started with the same.
-  class StartEnvironment
+  class Procfs::StartEnvironment
     ENTRY = /\A[A-Za-z_][A-Za-z0-9_.]*=/n
     MOST_ANCESTORS = 32
 
@@ -55,17 +55,17 @@ module AllocStats
     # The processes above this one whose environment can be read, nearest first. Those above this very process are kept as
     # they were first seen: one that ends later was an ancestor nevertheless.
     def ancestors
-      own? ? StartEnvironment.kept_ancestors(pid) { read_ancestors } : read_ancestors
+      own? ? Procfs::StartEnvironment.kept_ancestors(pid) { read_ancestors } : read_ancestors
     end
 
     private
 
     def variables
       return @variables if defined?(@variables)
-      @variables = own? ? StartEnvironment.kept { read } : read
+      @variables = own? ? Procfs::StartEnvironment.kept { read } : read
     end
 
-    def read_ancestors = parents.map { |pid| StartEnvironment.new(pid, root: @root) }.select(&:readable?)
+    def read_ancestors = parents.map { |pid| Procfs::StartEnvironment.new(pid, root: @root) }.select(&:readable?)
 
     def own? = pid == Process.pid && @root == "/proc"
 
@@ -99,7 +99,7 @@ module AllocStats
     end
 
     def parent_of(pid)
-      ProcessFolder.new("#{@root}/#{pid}").stat.parent
+      Procfs::Folder.new("#{@root}/#{pid}").stat.parent
     rescue SystemCallError
       nil
     end

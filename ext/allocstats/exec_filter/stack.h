@@ -1,6 +1,6 @@
 /* How much stack there is. Async-signal-safe, and fit for a child of vfork: system calls alone. */
-#ifndef ALLOCSTATS_STACK_H
-#define ALLOCSTATS_STACK_H
+#ifndef ALLOCSTATS_EXEC_FILTER_STACK_H
+#define ALLOCSTATS_EXEC_FILTER_STACK_H
 
 #include <stdbool.h>
 #include <stddef.h>

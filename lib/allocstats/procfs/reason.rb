@@ -3,7 +3,7 @@
 module AllocStats
   # Why something is nil, as a sentence with the file's name in it. What the extension says of reading a file is
   # {status:, error: errno or nil, line: number of the line that was not understood}.
-  module Reason
+  module Procfs::Reason
     module_function
 
     # @param path [String] of the file, as it was opened

@@ -1,4 +1,4 @@
-#include "passage.h"
+#include "edited_environment.h"
 
 #include <string.h>
 
@@ -67,30 +67,30 @@ static const char *in_preload(const char *preload, const char *library) {
 }
 
 /* The new environment: its entries grow from the front of the room, the texts that are new from its back. */
-struct passage {
+struct new_environment {
 	char **environment, *texts;
 	size_t count;
 	bool full;
 };
 
 /* What is left between the two, less one pointer, for the end of the entries. */
-static size_t left(const struct passage *passage) {
-	size_t between = (size_t)(passage->texts - (char *)passage->environment);
-	size_t entries = (passage->count + 1) * sizeof *passage->environment;
+static size_t left(const struct new_environment *out) {
+	size_t between = (size_t)(out->texts - (char *)out->environment);
+	size_t entries = (out->count + 1) * sizeof *out->environment;
 	return between > entries ? between - entries : 0;
 }
 
 /* Room for a text and its end; NULL where there is none. */
-static char *reserve(struct passage *passage, size_t bytes) {
-	passage->full = passage->full || left(passage) < bytes;
-	return passage->full ? NULL : (passage->texts -= bytes);
+static char *reserve(struct new_environment *out, size_t bytes) {
+	out->full = out->full || left(out) < bytes;
+	return out->full ? NULL : (out->texts -= bytes);
 }
 
-static void enter(struct passage *passage, char *entry) {
-	passage->full = passage->full || left(passage) < sizeof entry;
-	if (passage->full) return;
-	passage->environment[passage->count++] = entry;
-	passage->environment[passage->count] = NULL;
+static void enter(struct new_environment *out, char *entry) {
+	out->full = out->full || left(out) < sizeof entry;
+	if (out->full) return;
+	out->environment[out->count++] = entry;
+	out->environment[out->count] = NULL;
 }
 
 static char *append(char *end, const char *text, size_t bytes) {
@@ -100,10 +100,10 @@ static char *append(char *end, const char *text, size_t bytes) {
 }
 
 /* LD_PRELOAD with the library in front, or without it. */
-static char *write_preload(struct passage *passage, const char *preload, const char *library, bool meant) {
+static char *write_preload(struct new_environment *out, const char *preload, const char *library, bool meant) {
 	const char *there = *library ? in_preload(preload, library) : NULL;
 	size_t length = strlen(library), rest = strlen(preload);
-	char *text = reserve(passage, strlen(PRELOAD) + rest + length + 3);
+	char *text = reserve(out, strlen(PRELOAD) + rest + length + 3);
 	if (!text) return NULL;
 	char *end = append(text, PRELOAD "=", strlen(PRELOAD) + 1);
 	if (meant && *library && !there) end = append(append(end, library, length), ":", 1);
@@ -117,15 +117,15 @@ static char *write_preload(struct passage *passage, const char *preload, const c
 	return text;
 }
 
-static char *write_entry(struct passage *passage, struct entry entry) {
-	char *text = reserve(passage, entry.length + 1);
+static char *write_entry(struct new_environment *out, struct entry entry) {
+	char *text = reserve(out, entry.length + 1);
 	if (text) append(text, entry.text, entry.length);
 	return text;
 }
 
 static bool is_ours(char *const environment[]) {
 	const char *preload = environment_value(environment, PRELOAD);
-	return preload && strstr(preload, GATE_FILE) && environment_value(environment, LIBRARY);
+	return preload && strstr(preload, EXEC_FILTER_FILE) && environment_value(environment, LIBRARY);
 }
 
 static const char *with(char *const environment[]) {
@@ -142,7 +142,7 @@ static size_t longer(const char *one, const char *other) {
 	return (length > other_length ? length : other_length) + 1;
 }
 
-size_t passage_room(char *const environment[]) {
+size_t edited_environment_room(char *const environment[]) {
 	if (!is_ours(environment)) return 0;
 	size_t pointers = 2 + count_entries(with(environment)) + count_entries(without(environment));
 	size_t bytes = strlen(PRELOAD) + strlen(environment_value(environment, PRELOAD)) +
@@ -152,34 +152,34 @@ size_t passage_room(char *const environment[]) {
 	return pointers + bytes / sizeof(char *) + 1;
 }
 
-static void copy_entries(struct passage *passage, char *const environment[], const char *gone, char *preload) {
-	for (char *const *entry = environment; *entry && !passage->full; entry++) {
+static void copy_entries(struct new_environment *out, char *const environment[], const char *gone, char *preload) {
+	for (char *const *entry = environment; *entry && !out->full; entry++) {
 		if (is_preload(*entry))
-			enter(passage, preload);
+			enter(out, preload);
 		else if (!is_in_list(gone, *entry))
-			enter(passage, *entry);
+			enter(out, *entry);
 	}
 }
 
-static bool has_name_of(const struct passage *passage, struct entry added) {
+static bool has_name_of(const struct new_environment *out, struct entry added) {
 	const char *equals = memchr(added.text, '=', added.length);
 	size_t length = equals ? (size_t)(equals - added.text) : added.length;
-	for (size_t i = 0; i < passage->count; i++) {
-		if (has_name(passage->environment[i], added.text, length)) return true;
+	for (size_t i = 0; i < out->count; i++) {
+		if (has_name(out->environment[i], added.text, length)) return true;
 	}
 	return false;
 }
 
-char *const *passage_edit(char *room[], size_t room_size, char *const environment[], bool meant) {
-	struct passage passage = {.environment = room, .texts = (char *)(room + room_size)};
+char *const *edited_environment(char *room[], size_t room_size, char *const environment[], bool meant) {
+	struct new_environment out = {.environment = room, .texts = (char *)(room + room_size)};
 	if (room_size == 0 || !is_ours(environment)) return environment;
 	const char *gone = meant ? without(environment) : with(environment);
 	const char *added = meant ? with(environment) : without(environment);
 	char *preload = write_preload(
-		&passage, environment_value(environment, PRELOAD), environment_value(environment, LIBRARY), meant);
-	copy_entries(&passage, environment, gone, preload);
-	for (struct entry entry = entry_at(added); entry.text && !passage.full; entry = entry_after(entry)) {
-		if (!has_name_of(&passage, entry)) enter(&passage, write_entry(&passage, entry));
+		&out, environment_value(environment, PRELOAD), environment_value(environment, LIBRARY), meant);
+	copy_entries(&out, environment, gone, preload);
+	for (struct entry entry = entry_at(added); entry.text && !out.full; entry = entry_after(entry)) {
+		if (!has_name_of(&out, entry)) enter(&out, write_entry(&out, entry));
 	}
-	return passage.full ? environment : passage.environment;
+	return out.full ? environment : out.environment;
 }

@@ -3,15 +3,15 @@
 module AllocStats
   module Launch
     # `allocstats exec --only NAMES`: the allocator is meant for some programs, and their children of other names are
-    # spared. A small library (ext/allocstats/gate) stays in LD_PRELOAD and decides at each exec; this composes what tells
+    # spared. A small library (ext/allocstats/exec_filter) stays in LD_PRELOAD and decides at each exec; this composes what tells
     # it how.
-    module Gate
-      PATH = File.expand_path("../allocstats_gate.so", __dir__)
+    module ExecFilter
+      PATH = File.expand_path("../allocstats_exec_filter.so", __dir__)
       VARIABLES = %w[ALLOCSTATS_ONLY ALLOCSTATS_ONLY_LIBRARY ALLOCSTATS_ONLY_WITH ALLOCSTATS_ONLY_WITHOUT].freeze
       NAME = /\A[^:\/\s]+\z/n
       SEPARATOR = "\x1f"
 
-      # The first exec is not behind the gate yet: env(1) is started instead, and takes the command through it.
+      # The first exec is not behind the filter yet: env(1) is started instead, and takes the command through it.
       COMMAND = "env"
 
       module_function
@@ -29,7 +29,7 @@ module AllocStats
       # @param changes [Hash] what the named ones are to have (Plan#environment)
       # @param library [Library, nil]
       # @return [Hash{String => String, nil}]
-      # @raise [Unsupported] where the gate was not built
+      # @raise [Unsupported] where the filter was not built
       def environment(changes, library:, names:, base: ENV)
         raise Unsupported, "--only needs #{PATH}, which is not there: `gem pristine allocstats` builds it" unless File.file?(PATH)
         told = changes.except(PreloadList::VARIABLE)
@@ -40,7 +40,7 @@ module AllocStats
         }
       end
 
-      # What is to be forgotten of a gate that was there.
+      # What is to be forgotten of a filter that was there.
       def absent(base = ENV)
         VARIABLES.select { |variable| base.key?(variable) }.to_h { |variable| [variable, nil] }
       end

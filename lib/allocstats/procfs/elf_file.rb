@@ -2,9 +2,9 @@
 
 module AllocStats
   # A shared library on disk, as far as the dynamic linker's refusal to load it can be told from the file (elf(5)).
-  class ElfFile
-    autoload :Dynamic, "allocstats/elf_file/dynamic"
-    autoload :Symbols, "allocstats/elf_file/symbols"
+  class Procfs::ElfFile
+    autoload :Dynamic, "allocstats/procfs/elf_file/dynamic"
+    autoload :Symbols, "allocstats/procfs/elf_file/symbols"
 
     MAGIC = "\x7FELF".b
     HEADER_BYTES = 20
@@ -33,9 +33,9 @@ module AllocStats
       return "it is no file" unless File.file?(path)
       return "it may not be read by this process" unless File.readable?(path)
       return "it is no shared library" unless elf?
-      return "it was built for another architecture" unless architecture == ElfFile.own.architecture
+      return "it was built for another architecture" unless architecture == Procfs::ElfFile.own.architecture
       other = foreign_libc
-      "it was built for #{other}, and this process runs on #{ElfFile.own.libc}" if other
+      "it was built for #{other}, and this process runs on #{Procfs::ElfFile.own.libc}" if other
     end
 
     # What must be equal for two objects to live in one process: word size, byte order, machine.
@@ -62,7 +62,7 @@ module AllocStats
     end
 
     def foreign_libc
-      own = ElfFile.own.libc
+      own = Procfs::ElfFile.own.libc
       libc unless own.nil? || [nil, own].include?(libc)
     end
 

@@ -3,7 +3,7 @@
 module AllocStats
   # What was asked of the dynamic linker with LD_PRELOAD or /etc/ld.so.preload, held against what it loaded. An entry of
   # either proves nothing; that it is among the loaded objects does (ld.so(8)).
-  class Preloads
+  class Procfs::Preloads
     # One library that was asked for. `source` is where (:environment, :file or :ancestor), `loaded` the linker's name
     # of the object it became or nil, and `reason` a sentence for why it did not.
     Request = Struct.new(:entry, :source, :loaded, :reason, keyword_init: true) do
@@ -17,7 +17,7 @@ module AllocStats
     SEPARATORS = /[\s:]+/
 
     # `loaded` are the linker's names in search order; the rest is read from the process unless given.
-    def initialize(loaded:, secure: false, environment: StartEnvironment.new, system_wide: Preloads.read_system_wide)
+    def initialize(loaded:, secure: false, environment: Procfs::StartEnvironment.new, system_wide: Procfs::Preloads.read_system_wide)
       @loaded = loaded
       @secure = secure
       @environment = environment
@@ -26,7 +26,7 @@ module AllocStats
 
     # Whether this loaded object came by a preload rather than by being linked.
     def brought?(path)
-      requests.any? { |request| request.loaded && Preloads.same_file?(request.loaded, path) }
+      requests.any? { |request| request.loaded && Procfs::Preloads.same_file?(request.loaded, path) }
     end
 
     # Every library asked for, in the order the linker takes them, then what ancestors were started with and this
@@ -74,7 +74,7 @@ module AllocStats
     def find_loaded(entry)
       @loaded.find do |name|
         next if name.empty?
-        entry.include?("/") ? Preloads.same_file?(name, entry) : File.basename(name) == entry
+        entry.include?("/") ? Procfs::Preloads.same_file?(name, entry) : File.basename(name) == entry
       end
     end
 
@@ -82,7 +82,7 @@ module AllocStats
       return "this process gained rights when it was started, for which the linker drops LD_PRELOAD" if @secure
       return "the environment was changed after the process had started" if changed_later?(entry)
       return "the linker found no library of this name in its search path" unless entry.include?("/")
-      ElfFile.new(entry).refusal || "the linker did not load it, for a reason it printed when the process started"
+      Procfs::ElfFile.new(entry).refusal || "the linker did not load it, for a reason it printed when the process started"
     end
 
     # ENV holds it and the start did not: somebody wrote it inside the running process.

@@ -6,27 +6,28 @@
  *   ALLOCSTATS_ONLY_WITH      what else the allocator is told, "NAME=value" with 0x1f between two
  *   ALLOCSTATS_ONLY_WITHOUT   what was there instead
  *
- * An environment without these, or whose LD_PRELOAD has no gate, was made by somebody who knows why; it is left alone.
+ * An environment without these, or whose LD_PRELOAD has no filter, was made by somebody who knows why; it is left
+ * alone.
  *
  * The room for the new one is the caller's, on the stack of whoever calls exec: this runs in children of vfork, on
  * their parent's memory, and between fork and exec, where malloc may be locked for good.
  */
-#ifndef ALLOCSTATS_PASSAGE_H
-#define ALLOCSTATS_PASSAGE_H
+#ifndef ALLOCSTATS_EDITED_ENVIRONMENT_H
+#define ALLOCSTATS_EDITED_ENVIRONMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The gate's own file, as it is found in LD_PRELOAD. */
-#define GATE_FILE "allocstats_gate.so"
+/* The filter's own file, as it is found in LD_PRELOAD. */
+#define EXEC_FILTER_FILE "allocstats_exec_filter.so"
 
 /* A variable's value, NULL where it is not in there. */
 const char *environment_value(char *const environment[], const char *name);
 
-/* The room that passage_edit takes for this environment, in pointers; 0 where it would leave it alone. */
-size_t passage_room(char *const environment[]);
+/* The room that edited_environment takes for this environment, in pointers; 0 where it would leave it alone. */
+size_t edited_environment_room(char *const environment[]);
 
 /* Answers one made of `environment` in `room`, or `environment` itself where it says nothing or grew meanwhile. */
-char *const *passage_edit(char *room[], size_t room_size, char *const environment[], bool meant);
+char *const *edited_environment(char *room[], size_t room_size, char *const environment[], bool meant);
 
 #endif

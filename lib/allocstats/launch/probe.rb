@@ -6,7 +6,7 @@ module AllocStats
   module Launch
     # A bare Ruby, started with an environment, that says which allocator runs it: the proof before a command is given to
     # it. Takes 10 ms.
-    class Trial
+    class Probe
       SECONDS = 10
       LONGEST = 64 * 1024
 

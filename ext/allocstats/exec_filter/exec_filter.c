@@ -1,16 +1,16 @@
 /*
  * A library of its own, preloaded beside an allocator by `allocstats exec --only NAMES`: at each exec it decides
  * whether the new program is one of those that the allocator is meant for (program.h), and puts the allocator into its
- * environment or takes it out (passage.h). The gate itself stays in LD_PRELOAD, so that it holds for the children of
- * children. It keeps no state: the environment that is handed to exec says everything. What it makes of that lies on
- * the caller's stack, and takes as much of it as this environment needs; where there is not that much, the environment
- * goes through as it is.
+ * environment or takes it out (edited_environment.h). The filter itself stays in LD_PRELOAD, so that it holds for the
+ * children of children. It keeps no state: the environment that is handed to exec says everything. What it makes of
+ * that lies on the caller's stack, and takes as much of it as this environment needs; where there is not that much, the
+ * environment goes through as it is.
  *
  * system(3) and popen(3) come by no function that could be taken over: their shell runs with the environment of its
- * parent, and what that shell starts passes the gate again.
+ * parent, and what that shell starts passes the filter again.
  */
 #define _GNU_SOURCE
-#include "passage.h"
+#include "edited_environment.h"
 #include "program.h"
 #include "stack.h"
 
@@ -54,7 +54,7 @@ static size_t bytes_for_searching(const char *program, char *const arguments[]) 
 static size_t room_for(const char *program, bool searched, char *const arguments[], char *const environment[]) {
 	if (!real_execve) look_up();
 	if (!environment || !program || !environment_value(environment, NAMES)) return 0;
-	size_t room = passage_room(environment);
+	size_t room = edited_environment_room(environment);
 	size_t bytes = room * sizeof *environment + (searched ? bytes_for_searching(program, arguments) : 0);
 	return stack_has(bytes + FRAMES) ? room : 0;
 }
@@ -62,7 +62,7 @@ static size_t room_for(const char *program, bool searched, char *const arguments
 static char *const *pass(char *room[], size_t size, const char *program, bool searched, char *const environment[]) {
 	if (size == 0) return environment;
 	bool meant = program_is_among(environment_value(environment, NAMES), program, searched);
-	return passage_edit(room, size, environment, meant);
+	return edited_environment(room, size, environment, meant);
 }
 
 /* The C library's headers call the parameters by reserved names. */

@@ -1,6 +1,6 @@
 /* Which programs are those that an allocator is meant for. Writes nothing but its own stack. */
-#ifndef ALLOCSTATS_PROGRAM_H
-#define ALLOCSTATS_PROGRAM_H
+#ifndef ALLOCSTATS_EXEC_FILTER_PROGRAM_H
+#define ALLOCSTATS_EXEC_FILTER_PROGRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

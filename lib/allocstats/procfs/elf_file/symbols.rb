@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module AllocStats
-  class ElfFile
+  class Procfs::ElfFile
     # Which functions an ELF file offers to others, found as the dynamic linker finds them: by the hash tables of its dynamic
     # symbols (elf(5); the GNU kind by what ld.so does). A program without any, linked statically, is asked by the names in
     # its own symbol table, if it was left there. Reads some hundred bytes a name; a damaged file ends in EOFError.

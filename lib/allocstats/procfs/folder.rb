@@ -3,12 +3,12 @@
 module AllocStats
   # A process's folder in /proc (proc(5)): what is read of it as text, for this process and for others alike.
   #
-  #   folder = AllocStats::ProcessFolder.new("/proc/self")
+  #   folder = AllocStats::Procfs::Folder.new("/proc/self")
   #   folder.peak              # => 13_967_360
   #   folder.stat.start_time   # => 2_469_227
   #
   # Each call reads anew. What is not there, or may not be read, is the SystemCallError that reading it gave.
-  class ProcessFolder
+  class Procfs::Folder
     # The fields of `stat`, as numbers; nil where the text has no such field. The second one is a name in brackets that
     # may hold anything, brackets too: those behind it are counted from the last bracket on.
     class Stat
@@ -76,9 +76,9 @@ module AllocStats
     end
 
     # Its threads, each of which has such a folder too.
-    # @return [Hash{Integer => ProcessFolder}] by their numbers; empty where there is no such folder
+    # @return [Hash{Integer => Procfs::Folder}] by their numbers; empty where there is no such folder
     def tasks
-      Dir.glob("#{@path}/task/*").to_h { |path| [File.basename(path).to_i, ProcessFolder.new(path)] }
+      Dir.glob("#{@path}/task/*").to_h { |path| [File.basename(path).to_i, Procfs::Folder.new(path)] }
     end
 
     # How the process's first thread calls itself, or this one: at most fifteen bytes.
