@@ -157,7 +157,7 @@ class SampleTest < Minitest::Test
       classes = scopes.grep(Class).reject { |type| type <= Exception || type.instance_method(:initialize).owner == Struct }
       classes.select { |type| ObjectSpace.dump(type.allocate).include?('"type":"DATA"') rescue false }.map(&:name)
     RUBY
-    assert_equal ["AllocStats::Purge::SingleFlight", "AllocStats::Sample"], kept.sort
+    assert_equal ["AllocStats::Sample", "AllocStats::SingleFlight"], kept.sort
     flight = AllocStats::Purge::SingleFlight.new
     assert_raises(FrozenError) { flight.clone(freeze: true).run { 1 } }
     assert_equal [1, 2, 3], [flight.run { 1 }, flight.dup.run { 2 }, AllocStats::Purge::SingleFlight.allocate.run { 3 }]
