@@ -148,19 +148,22 @@ class SampleTest < Minitest::Test
   def test_the_objects_that_the_extension_keeps_something_in
     kept = ChildProcess.ruby(<<~RUBY, require: %w[allocstats objspace]).value
       scopes = [AllocStats]
+      name_of = Module.instance_method(:name) # some of ours mean something else by it
       scopes.each do |scope|
         scope.constants(false).each do |name|
           value = scope.const_get(name) rescue next # for an application that is not there
-          scopes << value if value.is_a?(Module) && value.name.to_s.start_with?("AllocStats::") && !scopes.include?(value)
+          scopes << value if value.is_a?(Module) && name_of.bind_call(value).to_s.start_with?("AllocStats::") && !scopes.include?(value)
         end
       end
       classes = scopes.grep(Class).reject { |type| type <= Exception || type.instance_method(:initialize).owner == Struct }
       classes.select { |type| ObjectSpace.dump(type.allocate).include?('"type":"DATA"') rescue false }.map(&:name)
     RUBY
     assert_equal ["AllocStats::Sample", "AllocStats::SingleFlight"], kept.sort
-    flight = AllocStats::Purge::SingleFlight.new
-    assert_raises(FrozenError) { flight.clone(freeze: true).run { 1 } }
-    assert_equal [1, 2, 3], [flight.run { 1 }, flight.dup.run { 2 }, AllocStats::Purge::SingleFlight.allocate.run { 3 }]
+    flight = AllocStats::SingleFlight.new("a test")
+    frozen = flight.clone(freeze: true)
+    [-> { frozen.run { 1 } }, -> { frozen.share(1, nil, 1) { 1 } }, -> { frozen.send(:initialize, "x") }].each { |use| assert_raises(FrozenError, &use) }
+    assert_match(/inside/, assert_raises(AllocStats::Refused) { AllocStats::SingleFlight.allocate.then { |empty| empty.run { empty.run { 1 } } } }.message)
+    assert_equal [1, 2, 3], [flight.run { 1 }, flight.dup.run { 2 }, AllocStats::SingleFlight.allocate.run { 3 }]
     assert_raises(TypeError) { Marshal.dump(flight) }
     refute Ractor.shareable?(flight.freeze)
   end

@@ -19,7 +19,7 @@ class StaticAllocatorTest < Minitest::Test
       Dir.mktmpdir do |folder|
         program = File.realpath(folder) + "/static"
         output, status = Open3.capture2e(compiler, "-std=gnu11", "-O0", "-w", "-pthread", "-rdynamic", "-fno-builtin", "-DALLOCSTATS_PRIVATE_LIBC", '-DALLOCSTATS_PRIVATE_VERSION="-"',
-          "-I#{EXTENSION}", File.expand_path("support/c/static_allocator.c", __dir__), *core, "-o", program, "-ldl")
+          "-I#{EXTENSION}", File.expand_path("support/c/static_allocator.c", __dir__), *core, "-o", program, "-ldl", "-lm")
         assert status.success?, output
         assert_equal ["1 #{program} 7\n", true], Open3.capture2e(program).then { |text, ended| [text, ended.success?] }
       end

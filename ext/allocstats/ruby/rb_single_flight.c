@@ -147,6 +147,7 @@ static struct flight *flight_of(VALUE self) {
 
 /* SingleFlight.new("a purge"), with its name for messages. */
 static VALUE flight_initialize(VALUE self, VALUE name) {
+	rb_check_frozen(self);
 	flight_of(self)->name = rb_str_new_frozen(StringValue(name));
 	return self;
 }
