@@ -42,7 +42,7 @@ class RactorsTest < Minitest::Test
   def test_each_method_is_told_of
     gone = (AllocStats::Ractors::MAIN_ALONE + AllocStats::Ractors::ONCE_LOADED).reject { |name| AllocStats.method(name).super_method }
     assert_empty gone, "they are guarded, and the facade has them no more"
-    assert_empty %i[allocator sample figures memory measure safe_point thread_bytes] - ANYWHERE
+    assert_empty %i[sample measure safe_point thread_bytes] - ANYWHERE
   end
 
   TestAllocators.each do |entry|

@@ -1,7 +1,5 @@
 # frozen_string_literal: true
 
-require "json"
-
 module AllocStats
   # What a text of an allocator's says, where it says it as it should; nil otherwise. Versions leave things out and add
   # others, so no part of a text costs the rest of it.
@@ -49,6 +47,7 @@ module AllocStats
     # @return [Hash] the whole text
     # @raise [Malformed]
     def json(text)
+      require "json" unless defined?(::JSON) # half a megabyte, which who takes no census need not have
       # jemalloc 5.3.0 prints one option twice, which newer versions of json refuse unless told otherwise
       root = JSON.parse(Formats.utf8(text), allow_duplicate_key: true)
       root.is_a?(Hash) ? root : raise(Malformed, "it is no object of JSON")

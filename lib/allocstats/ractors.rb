@@ -1,14 +1,6 @@
 # frozen_string_literal: true
 
-# What works in every Ractor must be there before one asks for it.
 require_relative "allocators"
-require_relative "formats"
-require_relative "measured"
-require_relative "procfs"
-require_relative "procfs/folder"
-require_relative "procfs/preloads"
-require_relative "procfs/start_environment"
-require_relative "sample/figure"
 
 module AllocStats
   # What of the facade can be called in a Ractor that is not the main one. Some need what Ruby shows to the main one alone
@@ -18,22 +10,25 @@ module AllocStats
   module Ractors
     MAIN_ALONE = %i[configuration configure doctor eager_load! health heap_profile host_facts metrics purge report settings start stop tune].freeze
 
-    ONCE_LOADED = (%i[census help history ledger started? workers] +
+    ONCE_LOADED = (%i[allocator census figures help history ledger memory private_heap started? workers] +
       Allocators.filter_map(&:native_api).flat_map { |native_api| native_api.instance_methods(false) - (native_api.const_defined?(:LOADED) ? native_api::LOADED : []) }).sort.freeze
 
-    # As text: a method that was made of a block can be called by its own Ractor alone.
-    MAIN_ALONE.each { |name| class_eval("def #{name}(...) = (Ractors.demand_main(:#{name}); super)", __FILE__, __LINE__) }
-
-    ONCE_LOADED.each { |name| class_eval(<<~RUBY, __FILE__, __LINE__ + 1) }
+    # As text: a method that was made of a block can be called by its own Ractor alone. All of it at once: each text that is
+    # compiled takes pages.
+    class_eval(MAIN_ALONE.map { |name| "def #{name}(...) = (Ractors.demand_main(:#{name}); super)\n" }.join + ONCE_LOADED.map { |name| <<~RUBY }.join, __FILE__, __LINE__ + 1)
       def #{name}(...)
         super
-      rescue Ractor::UnsafeError
-        raise Unsupported, "AllocStats.#{name} is loaded by its first call, which must be in the main Ractor on Ruby \#{RUBY_VERSION}"
+      rescue Ractor::UnsafeError, Ractor::IsolationError
+        Ractors.demand_loaded(:#{name})
       end
     RUBY
 
+    def self.demand_loaded(method)
+      raise Unsupported, "AllocStats.#{method} is loaded by its first call, which must be in the main Ractor on Ruby #{RUBY_VERSION}"
+    end
+
     def self.demand_main(method)
-      raise Unsupported, "AllocStats.#{method} works in the main Ractor alone; allocator, sample, memory and measure do in all" unless Ractor.current == Ractor.main
+      raise Unsupported, "AllocStats.#{method} works in the main Ractor alone; sample and measure work in all" unless Ractor.current == Ractor.main
     end
   end
 
