@@ -77,7 +77,7 @@ class PageInRailsTest < Minitest::Test
         page.headers.set("Authorization" => "Basic #{["anybody:#{TOKEN}"].pack("m0")}")
         page.go_to("http://127.0.0.1:#{server.port}/allocator")
         assert_match(/ owns all of malloc/, page.evaluate("document.querySelector('h1').textContent"))
-        assert_equal 2, page.evaluate("document.querySelectorAll('.rows tbody tr').length")
+        assert_equal 3, page.evaluate("document.querySelectorAll('.rows tbody tr').length"), "two workers, and the master that has loaded the application"
 
         page.evaluate("document.querySelector('#purge-form .second').click()")
         sentence = Browser.wait(for: "a purge") { page.evaluate("document.querySelector('.outcome .sentence')?.textContent") }

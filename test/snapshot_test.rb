@@ -77,11 +77,11 @@ class SnapshotTest < Minitest::Test
   def test_the_environment_of_the_start_is_kept_before_a_title_is_written_over_it
     read, unread = [true, false].map do |first|
       ChildProcess.ruby(<<~RUBY, env: {"OF_THE_START" => "told"}).value
-        AllocStats::StartEnvironment.new.to_h if #{first}
+        AllocStats::Procfs::StartEnvironment.new.to_h if #{first}
         $0 = "x" * 20_000
-        own = [AllocStats::StartEnvironment.new["OF_THE_START"], AllocStats.settings.certain?]
+        own = [AllocStats::Procfs::StartEnvironment.new["OF_THE_START"], AllocStats.settings.certain?]
         input, output = IO.pipe
-        Process.wait(fork { output.write(Marshal.dump(AllocStats::StartEnvironment.new["OF_THE_START"])); exit!(0) })
+        Process.wait(fork { output.write(Marshal.dump(AllocStats::Procfs::StartEnvironment.new["OF_THE_START"])); exit!(0) })
         output.close
         [own, Marshal.load(input.read)]
       RUBY
