@@ -13,7 +13,7 @@ module VMTests
 
   COMMAND = <<~SH
     failed=0
-    for file in test/vm/guest/*_test.rb %<again>s; do
+    for file in test/vm/guest/groups.rb test/vm/guest/places.rb %<again>s; do
       echo "== $file"
       timeout 600 ruby -W0 -Ilib -Itest $file || failed=1
     done

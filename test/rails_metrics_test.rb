@@ -15,7 +15,7 @@ class RailsMetricsTest < Minitest::Test
     configuration = 'config.middleware.insert 0, Yabeda::Prometheus::Exporter, path: "/metrics"'
     small_rails.run(configuration, first: %(require "yabeda"\nrequire "yabeda/prometheus"), env: {"ALLOCSTATS_TOKEN" => "of-the-test-of-metrics"}) do |server|
       theirs = server.get("/metrics").body
-      ours = server.get("/allocator/metrics", "Authorization" => "Bearer of-the-test").body
+      ours = server.get("/allocator/metrics", "Authorization" => "Bearer of-the-test-of-metrics").body
 
       assert_operator names(ours).size, :>, 15
       assert_empty names(ours) - names(theirs)
