@@ -144,9 +144,11 @@ class WorkersTrustTest < Minitest::Test
       try.call
       before = held.call
       50.times { try.call }
+      # the agent reads as well, now and then; what it holds for that it gives back
+      100.times { held.call > before ? sleep(0.05) : break }
       [before, held.call]
     RUBY
-    assert_equal before, after
+    assert_operator after, :<=, before
   end
 
   # A sibling that has gone mad: it writes anything anywhere into the page, the way it is laid out and not.
