@@ -28,7 +28,7 @@ module AllocStats
       @seconds = seconds
       @patience = patience
       @take = take
-      @flight = SingleFlight.new("a reading")
+      @flight = SingleFlight.new("a reading") if AllocStats.const_defined?(:SingleFlight, false) # the extension's
       @taken = nil
       forget
     end
@@ -40,6 +40,7 @@ module AllocStats
       loop do
         taken = @taken
         return taken.value if serves?(taken)
+        return take.value unless @flight # an unsupported platform: there the reading has a sentence for it
         taken, outcome = @flight.share(nil, nil, @patience) { take }
         return taken.value if outcome == :flown
         raise Busy if outcome == :late
