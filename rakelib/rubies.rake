@@ -28,6 +28,19 @@ namespace :ruby do
 end
 
 namespace :test do
+  # A machine that is busy for a moment makes tests fail that wait for something; a fault makes them fail again.
+  desc "Run once more, alone, the few tests that LOG (as TESTS_LOG has written it) says have failed; each is named"
+  task again: :compile do
+    most = 20
+    failed = File.readlines(ENV.fetch("LOG"), chomp: true).filter_map { |line| line.split("\t")[2] if line.start_with?("failed\t") }.uniq
+    abort "none is said to have failed: nothing to run again" if failed.empty?
+    abort "#{failed.size} tests have failed, which is no accident" if failed.size > most
+    pattern = failed.map { |test| Regexp.escape(test) }.join("|")
+    sh FileUtils::RUBY, "-w", "-Ilib:test", "-e", "ARGV.take_while { |word| word.end_with?('.rb') }.each { |file| ARGV.shift; require File.expand_path(file) }",
+      *FileList["test/**/*_test.rb"], "--name=/\\A(#{pattern})\\z/", verbose: false
+    puts "failed in the whole run, and passed alone: #{failed.join(", ")}"
+  end
+
   # What stands on Ruby's own threads, stacks and compiled code.
   on_ruby = FileList["test/{allocator,sample,census,ledger,process_memory,measurement,after_fork,purge,tune,safe_point,history}_test.rb",
     "test/{sampler,workers,workers_servers,rack_server,rails_app,rails_sampler}_test.rb"]
