@@ -42,7 +42,8 @@ module CTests
     Build.new(name: :ubsan, compiler: "clang", flags: %w[-fsanitize=undefined,implicit-conversion -fno-sanitize-recover=all],
       environment: {"UBSAN_OPTIONS" => "print_stacktrace=1"},
       packages: "clang libclang-rt-14-dev", about: "under UndefinedBehaviorSanitizer"),
-    Build.new(name: :valgrind, compiler: "gcc", runner: %w[valgrind --quiet --error-exitcode=9 --leak-check=full --max-stackframe=4194304], # a test has one of 2 MB
+    Build.new(name: :valgrind, compiler: "gcc", runner: %w[valgrind --quiet --error-exitcode=9 --leak-check=full
+      --max-stackframe=4194304 --suppressions=test/c/valgrind.supp], # a test has a frame of 2 MB
       packages: "gcc valgrind", about: "under valgrind's memcheck"),
     Build.new(name: :musl, compiler: "musl-gcc", packages: "musl-tools", about: "with the musl C library"),
     Build.new(name: :arm64, compiler: "aarch64-linux-gnu-gcc", runner: %w[qemu-aarch64 -L /usr/aarch64-linux-gnu],

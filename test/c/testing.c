@@ -15,7 +15,7 @@
 
 static struct test *first, **last = &first;
 static unsigned failed_checks;
-static const char *skipped_because;
+static char skipped_because[256];
 static char tree[256];
 static char *paths[TREE_PATHS];
 static unsigned path_count;
@@ -49,8 +49,9 @@ bool testing_check_string(const char *expected, const char *actual, const char *
 	return false;
 }
 
+/* A copy: the reason may stand on the stack of the test, which is over when it is told. */
 void testing_skip(const char *reason) {
-	skipped_because = reason;
+	snprintf(skipped_because, sizeof skipped_because, "%s", reason[0] ? reason : "without a reason");
 }
 
 /* What a test cannot do without: there is no use in going on. */
@@ -115,13 +116,13 @@ int main(int count, char **arguments) {
 	for (struct test *test = first; test; test = test->next) {
 		if (!is_wanted(test, count, arguments)) continue;
 		failed_checks = 0;
-		skipped_because = NULL;
+		skipped_because[0] = '\0';
 		test->run();
 		remove_tree();
 		if (failed_checks > 0) {
 			failed++;
 			printf("FAILED   %s\n", test->name);
-		} else if (skipped_because) {
+		} else if (skipped_because[0] != '\0') {
 			skipped++;
 			printf("skipped  %s: %s\n", test->name, skipped_because);
 		} else {
