@@ -5,7 +5,7 @@ require "fileutils"
 require "support/house"
 require "tmpdir"
 
-# The house is built as DESIGN.md and ARCHITECTURE.md draw it: arrows point down, none closes a circle, constants lie where their
+# The house is built as ARCHITECTURE.md draws it: arrows point down, none closes a circle, constants lie where their
 # names say, and only faces call the facade.
 class HouseTest < Minitest::Test
   # What is not so yet. It may only become shorter: an entry that is no longer seen fails, too.

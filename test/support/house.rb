@@ -6,7 +6,7 @@ module House
   ROOT = File.expand_path("../..", __dir__)
 
   # From the faces down. A room is a folder of lib/allocstats with the file of its name, or a file at the root alone; what
-  # stands in one line may name each other as long as no circle comes of it. DESIGN.md and ARCHITECTURE.md draw the same.
+  # stands in one line may name each other as long as no circle comes of it. ARCHITECTURE.md draws the same.
   LAYERS = {
     faces: %w[allocstats facade eager_load command rack metrics rails railtie puma sidekiq generators preload report help],
     judgement: %w[guard diagnosis health doctor heap_profile launch history_view],
