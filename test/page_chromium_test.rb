@@ -109,8 +109,13 @@ class PageChromiumTest < Minitest::Test
     visit do |page|
       rows = page.evaluate("[...document.querySelectorAll('.rows tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent.trim()))")
 
-      assert_equal workers.sort, rows.map { |row| row[1] }.sort
-      assert_equal ["0", "1"], rows.map { |row| row[0][/\d+/] }
+      *ours, master = rows
+
+      assert_equal ["master", server.pid.to_s], master.first(2), "after the workers, the one that has forked them"
+      assert_equal workers.sort, ours.map { |row| row[1] }.sort
+      assert_equal ["0", "1"], ours.map { |row| row[0][/\d+/] }
+      assert_equal 2, page.evaluate("document.querySelectorAll('.rows tbody tr:not(.master) a').length"), "who is no worker cannot be chosen"
+      assert_equal 2, page.evaluate("document.querySelectorAll('.rows a').length")
       assert_equal 1, page.evaluate("document.querySelectorAll('.rows tr[aria-current=true]').length")
       rows.each { |row| assert_equal ["jemalloc #{JEMALLOC.version}", "alive"], row.last(2) }
       assert_equal values(page, ".rows tbody td:nth-child(4) data").sum, values(page, ".rows tfoot td:nth-child(3) data").first
@@ -180,10 +185,11 @@ class PageChromiumTest < Minitest::Test
       Browser.wait(40, for: "a page of the workers that live") do
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         sleep 0.2
-        page.evaluate("document.body.dataset.pid") != pid && texts(page, ".rows tbody td:nth-child(2)").sort == workers.sort
+        page.evaluate("document.body.dataset.pid") != pid && texts(page, ".rows tbody td:nth-child(2)").sort == [*workers, server.pid.to_s].sort
       end
 
-      assert_equal ["alive", "alive"], texts(page, ".rows tbody .state")
+      assert_equal ["alive", "alive"], texts(page, ".rows tbody tr:not(.master) .state")
+      assert_equal ["alive"], texts(page, ".rows tbody .master .state")
       assert_equal ["Live"], texts(page, "#live-words")
     end
   end
@@ -193,6 +199,23 @@ class PageChromiumTest < Minitest::Test
       page.evaluate("document.body.dataset.url = '/nowhere'; document.dispatchEvent(new Event('visibilitychange'))")
 
       assert_equal "Not fresh: the server answered 404", Browser.wait { texts(page, "#live-words").first[/Not.*/] }
+    end
+  end
+
+  # Of a refusal, what the endpoint itself says; of a proxy's or a host's, the status.
+  def test_whose_words_are_shown
+    visit do |page|
+      said = lambda do |status, headers|
+        page.evaluate("window.fetch = async () => new Response('ask again in 3 s\\n', #{{status: status, headers: headers}.to_json}); document.getElementById('live-words').textContent = ''; document.dispatchEvent(new Event('visibilitychange'))")
+        Browser.wait { texts(page, "#live-words").first[/Not.*/] }
+      end
+      plain = {"content-type" => "text/plain; charset=utf-8"}
+      ours = plain.merge("retry-after" => "3")
+
+      assert_equal ["Not fresh: ask again in 3 s"] * 2, [429, 503].map { |status| said.call(status, ours) }
+      assert_equal ["Not fresh: the server answered 429", "Not fresh: the server answered 503"], [429, 503].map { |status| said.call(status, plain) }
+      assert_equal "Not fresh: the server answered 502", said.call(502, ours)
+      assert_equal "Not fresh: the server answered 503", said.call(503, ours.merge("content-type" => "text/html"))
     end
   end
 
@@ -217,7 +240,7 @@ class PageChromiumTest < Minitest::Test
     Array.new(4) { server.get("/litter") }
     visit(scripts: false) do |page|
       assert page.evaluate("document.getElementById('live').hidden")
-      assert_equal 9, page.evaluate("document.querySelectorAll('section').length")
+      assert_equal 10, page.evaluate("document.querySelectorAll('section').length")
       assert_includes texts(page, "#census-answer a"), "The account as JSON"
 
       point = page.evaluate("(() => { const button = document.querySelector('#purge-form button'); button.scrollIntoView({ behavior: 'instant', block: 'center' }); const box = button.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2] })()")
@@ -257,7 +280,7 @@ class PageChromiumTest < Minitest::Test
   # Whichever worker answers, it is the chosen one that is shown.
   def test_a_worker_can_be_chosen
     visit do |page|
-      other = page.evaluate("[...document.querySelectorAll('.rows tbody tr')].find((row) => row.getAttribute('aria-current') !== 'true').cells[1].textContent")
+      other = page.evaluate("[...document.querySelectorAll('.rows tbody tr:not(.master)')].find((row) => row.getAttribute('aria-current') !== 'true').cells[1].textContent")
       press page, ".rows tbody tr:not([aria-current]) th a"
       Browser.wait(for: "the other worker's page") { page.evaluate("document.body.dataset.pid") == other }
       index = page.evaluate("location.search")[/\Aworker=|worker=(\d+)/, 1]
@@ -274,7 +297,7 @@ class PageChromiumTest < Minitest::Test
       assert_includes texts(page, "#history .remark").join, "Of pid #{other}"
       assert_operator page.evaluate("document.querySelectorAll('#chart-hour .line-rss[d*=L]').length"), :>=, 1
       assert_match(/PSS is what they take/, texts(page, "#workers .remark").join)
-      assert_match(/\A(now|\d+ s)\z/, texts(page, ".rows tbody td[data-label='as of']").last)
+      assert_match(/\A(now|\d+ s)(, PSS \d+ s)?\z/, texts(page, ".rows tbody tr:not(.master) td[data-label='as of']").last)
       assert_empty page.console
     end
   end
@@ -368,9 +391,11 @@ class PageChromiumTest < Minitest::Test
       assert_nil page.evaluate("window.odd ?? null")
       assert_equal 1, page.evaluate("document.scripts.length")
       assert_equal 0, page.evaluate("document.images.length")
-      assert_equal odd, texts(page, "h1").first
-      assert_includes texts(page, ".pairs dd"), odd
-      assert_includes texts(page, ".settings code"), odd
+      shown = odd.sub("\u202E", "?") # what would turn the words around it
+      assert_equal shown, texts(page, "h1").first
+      assert_includes texts(page, ".pairs dd"), shown
+      assert_includes texts(page, ".settings code"), shown
+      refute_includes page.evaluate("document.documentElement.outerHTML"), "\u202E"
     end
   end
 

@@ -183,10 +183,11 @@ class PageTest < Minitest::Test
 
   def test_the_master_has_a_row_of_its_own
     workers = AllocStats.workers.to_h
-    master = {**workers[:workers].first, role: "master", self: false, pid: 4242, age: 3.2, slow_age: 3.2}
+    master = {**workers[:workers].first, title: "server", self: false, pid: 4242, age: 3.2, slow_age: 3.2}
     html = page(document(workers: {**workers, masters: [master]}))
 
     assert_match(/<tr class="master"><th scope="row">master<.*4242/, html)
+    assert_includes page(document(workers: {**workers, masters: [{**master, title: "mold"}]})), %(<tr class="master"><th scope="row">mold<)
     assert_match(/3 s</, html)
   end
 

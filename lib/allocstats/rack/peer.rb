@@ -19,15 +19,16 @@ module AllocStats
       # What takes the place of the answering worker's own in a status document.
       # @return [Hash, nil] nil where there is no such worker, or it has ended
       def to_h
-        worker = AllocStats.workers.find { |each| each.index == @index && each.alive? } or return
+        workers = AllocStats.workers
+        worker = workers.find { |each| each.index == @index && each.alive? } or return
         return if worker.self?
-        {index: worker.index, pid: worker.pid, age: worker.age, ledger: ledger(worker), history: worker.history.to_h}
+        {index: worker.index, pid: worker.pid, age: worker.age, ledger: ledger(workers, worker), history: worker.history.to_h}
       end
 
       private
 
-      def ledger(worker)
-        worker.ledger(timeout: PATIENCE).to_h
+      def ledger(workers, worker)
+        workers.ledger(worker.index, timeout: PATIENCE).to_h
       rescue Workers::NoAnswer => error
         seen_from_outside(worker, error.message)
       end

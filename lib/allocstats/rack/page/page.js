@@ -18,9 +18,10 @@ let purging = false;
 let strangers = 0;
 let pause = EVERY;
 
-// What a refusal says for people, where it does.
+// What a refusal says for people, where it is the endpoint's own: those say when to come again. What a host or a proxy writes
+// under the same path is no sentence of ours, and only its status is told.
 async function refusal(answer) {
-  const plain = answer.headers.get("content-type")?.startsWith("text/plain");
+  const plain = [429, 503].includes(answer.status) && answer.headers.has("retry-after") && answer.headers.get("content-type")?.startsWith("text/plain");
   const error = new Error(plain ? (await answer.text()).trim() : `the server answered ${answer.status}`);
   return Object.assign(error, { later: answer.status === 429 });
 }

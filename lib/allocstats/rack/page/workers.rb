@@ -32,6 +32,9 @@ module AllocStats
         # The process that forked them, and what else belongs to the server.
         def masters = part(:workers).fetch(:masters, [])
 
+        # What such a row is by its title, of which Puma's only says that it is a server (Agent::ProcessTitle).
+        def called(row) = [nil, "server"].include?(row[:title]) ? "master" : row[:title]
+
         # How old its figures are; PSS, which is read more seldom, where that is older.
         def age(row)
           age = self?(row) ? 0 : row[:age]
