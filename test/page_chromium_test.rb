@@ -19,7 +19,7 @@ class PageChromiumTest < Minitest::Test
       run ->(_) {
         Array.new(#{LITTER >> 16}) { "x" * (1 << 16) }.clear
         GC.start
-        [200, {"content-type" => "text/plain"}, ["littered"]]
+        [200, {"content-type" => "text/plain"}, [Process.pid.to_s]]
       }
     end
   RUBY
@@ -79,7 +79,8 @@ class PageChromiumTest < Minitest::Test
   end
 
   def test_the_parts_of_the_bar_sum_to_the_resident_set
-    2.times { server.get("/litter") } # there is something kept
+    littered = []
+    Browser.wait(for: "litter in each worker") { (workers - (littered << server.get("/litter").body)).empty? } # there is something kept
     visit do |page|
       resident = values(page, ".parts tfoot data").first
       widths = page.evaluate("[...document.querySelectorAll('.bar > .part')].map((part) => [parseFloat(part.getAttribute('x')), parseFloat(part.getAttribute('width'))])")
@@ -206,7 +207,7 @@ class PageChromiumTest < Minitest::Test
   def test_whose_words_are_shown
     visit do |page|
       said = lambda do |status, headers|
-        page.evaluate("window.fetch = async () => new Response('ask again in 3 s\\n', #{{status: status, headers: headers}.to_json}); document.getElementById('live-words').textContent = ''; document.dispatchEvent(new Event('visibilitychange'))")
+        page.evaluate("(() => { window.fetch = async () => new Response('ask again in 3 s\\n', #{{status: status, headers: headers}.to_json}); document.getElementById('live-words').textContent = ''; document.dispatchEvent(new Event('visibilitychange')) })()")
         Browser.wait { texts(page, "#live-words").first[/Not.*/] }
       end
       plain = {"content-type" => "text/plain; charset=utf-8"}
