@@ -28,7 +28,7 @@ module AllocStats
       @seconds = seconds
       @patience = patience
       @take = take
-      @flight = SingleFlight.new("a reading") if AllocStats.const_defined?(:SingleFlight, false) # the extension's
+      @flight = SingleFlight.new("a reading") if defined?(SingleFlight) # the extension's
       @taken = nil
       forget
     end
