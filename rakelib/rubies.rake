@@ -36,8 +36,12 @@ namespace :test do
     abort "none is said to have failed: nothing to run again" if failed.empty?
     abort "#{failed.size} tests have failed, which is no accident" if failed.size > most
     pattern = failed.map { |test| Regexp.escape(test) }.join("|")
-    sh FileUtils::RUBY, "-w", "-Ilib:test", "-e", "ARGV.take_while { |word| word.end_with?('.rb') }.each { |file| ARGV.shift; require File.expand_path(file) }",
-      *FileList["test/**/*_test.rb"], "--name=/\\A(#{pattern})\\z/", verbose: false
+    log = "tmp/tests-again.log"
+    rm_f log, verbose: false
+    sh({"TESTS_LOG" => log}, FileUtils::RUBY, "-w", "-Ilib:test", "-e", "ARGV.take_while { |word| word.end_with?('.rb') }.each { |file| ARGV.shift; require File.expand_path(file) }",
+      *FileList["test/**/*_test.rb"], "--name=/\\A(#{pattern})\\z/", verbose: false)
+    passed = File.readlines(log, chomp: true).filter_map { |line| line.split("\t")[2] if line.start_with?("passed\t") }
+    abort "not run again, or not passed: #{(failed - passed).join(", ")}" unless (failed - passed).empty?
     puts "failed in the whole run, and passed alone: #{failed.join(", ")}"
   end
 
