@@ -5,7 +5,7 @@
 # children alone is left out: builds, servers, commands, and the start environment, in which valgrind itself is preloaded.
 namespace :memcheck do
   in_children = %w[build bundle packaging support docs signatures preload private_heap other_process launch elf_file
-    command_\w+ doctor_\w+ fleet heap_profile_chromium page_chromium page_servers puma_hang rack_door rack_peer rack_server rack_oldest rails_\w+
+    command_\w+ doctor_\w+ fleet heap_profile_chromium page_chromium page_servers puma_hang rack_door rack_mounts rack_peer rack_server rack_oldest rails_\w+
     ruby_matrix sidekiq solid_queue
     workers_servers]
 
