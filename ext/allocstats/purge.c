@@ -23,7 +23,7 @@ static atomic_uint generation;
 static struct thread_state {
 	atomic_bool taken;
 	unsigned honoured;   /* the generation that it has honoured */
-	uint64_t due;        /* from when on it may hand back again, by coarse_now */
+	uint64_t due;        /* from when on it may hand back again, by the coarse clock */
 	uint64_t taken_then; /* by taken_by_thread, when it last did */
 } states[1024];
 
@@ -85,16 +85,10 @@ void purge_ask_threads(void) {
 	atomic_fetch_add(&generation, 1);
 }
 
-/* To some milliseconds, and without a system call. */
-static uint64_t coarse_now(void) {
+/* Of CLOCK_MONOTONIC, or of CLOCK_MONOTONIC_COARSE: to some milliseconds, and cheaper. */
+static uint64_t nanoseconds(clockid_t clock) {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t exact_now(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -130,13 +124,13 @@ static uint64_t taken_by_thread(const struct allocator *allocator, uint64_t *eno
 }
 
 static void hand_back(const struct allocator *allocator, struct thread_state *state) {
-	uint64_t enough, begun = exact_now();
+	uint64_t enough, begun = nanoseconds(CLOCK_MONOTONIC);
 	state->honoured = atomic_load(&generation);
 	purge_options_begin();
 	allocator->purge_thread();
 	purge_options_end();
-	uint64_t cost = (exact_now() - begun) * HAND_BACK_SHARE;
-	state->due = coarse_now() + (cost > HAND_BACK_EVERY_NS ? cost : HAND_BACK_EVERY_NS);
+	uint64_t cost = (nanoseconds(CLOCK_MONOTONIC) - begun) * HAND_BACK_SHARE;
+	state->due = nanoseconds(CLOCK_MONOTONIC_COARSE) + (cost > HAND_BACK_EVERY_NS ? cost : HAND_BACK_EVERY_NS);
 	state->taken_then = taken_by_thread(allocator, &enough);
 }
 
@@ -150,7 +144,7 @@ bool purge_this_thread(void) {
 
 /* Whether enough time has gone by and enough was taken; where it was not, the next look is as long ahead. */
 static bool is_worth_it(const struct allocator *allocator, struct thread_state *state) {
-	uint64_t enough, now = coarse_now();
+	uint64_t enough, now = nanoseconds(CLOCK_MONOTONIC_COARSE);
 	if (now < state->due) return false;
 	state->due = now + HAND_BACK_EVERY_NS;
 	return taken_by_thread(allocator, &enough) - state->taken_then >= enough;
