@@ -15,18 +15,22 @@ class HeapProfileChromiumTest < Minitest::Test
 
   def kept_strings(count) = Array.new(count) { "x" * MEGABYTE }
 
+  # So that what is found is never all: some hundred KiB from another line, by another method.
+  def others = Array.new(3) { String.new(capacity: 100_000) }
+
   def visit(**options)
     Profile.start(interval: 1024)
     one = kept_strings(4)
     before = Profile.snapshot
     two = kept_strings(6)
+    rest = others
     one.each(&:clear)
     snapshot = Profile.stop
     Dir.mktmpdir("allocstats-flames") do |folder|
       File.write("#{folder}/heap.html", snapshot.to_html(before: options[:compared] ? before : nil))
       Browser.page("file://#{folder}/heap.html") { |page| yield page, snapshot }
     end
-    assert_equal 10, one.size + two.size
+    assert_equal 13, one.size + two.size + rest.size
   end
 
   def text(page, id) = page.evaluate("document.getElementById(#{id.dump}).textContent")

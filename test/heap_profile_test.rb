@@ -30,7 +30,7 @@ class HeapProfileTest < Minitest::Test
     refute Profile.running?
     row = line_of(profile, method(:large_strings).source_location.last)
     assert_operator row.live.bytes, :>=, 20 * MEGABYTE - 1, "garbage may be alive as well"
-    assert_operator row.live.bytes, :<=, row.total.bytes
+    assert_operator row.live.to_i, :<=, row.total.to_i, "in whole bytes: the same samples summed in another order differ in the last bit"
     assert_in_delta 30 * MEGABYTE, row.total.bytes, MEGABYTE / 50
     assert_equal 20, kept.size
   end
@@ -241,7 +241,7 @@ class HeapProfileTest < Minitest::Test
         answer.call(Ractor.new { AllocStats.heap_profile { } rescue [$!.class.name, $!.message] })
       ]
     RUBY
-    refused.each { |error| assert_equal ["AllocStats::Unsupported", "AllocStats.heap_profile works in the main Ractor alone; allocator, sample, memory and measure do in all"], error }
+    refused.each { |error| assert_equal ["AllocStats::Unsupported", "AllocStats.heap_profile works in the main Ractor alone; sample and measure work in all"], error }
   end
 
   def test_what_it_kept_is_given_back
