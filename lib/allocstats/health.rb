@@ -57,7 +57,7 @@ module AllocStats
 
     # @param limits [Diagnosis::Limits]
     # @param target [Diagnosis::Target] whom it looks at; anything but this server is for tests
-    def initialize(limits = Diagnosis::Limits.new, target = Diagnosis::Target::Server.new(limits: limits))
+    def initialize(limits = Diagnosis::Limits.default, target = Diagnosis::Target::Server.new(limits: limits))
       @time = Time.now
       names = limits.checks
       kinds = names.filter_map { |name| CHECKS.fetch(name)&.then { |constant| Diagnosis::Checks.const_get(constant) } }

@@ -135,12 +135,13 @@ static void climb(const char *root, const struct cgroup *cgroup, const struct cg
 	if (!file) return;
 	memcpy(folder, cgroup->path, PATH_MAX);
 	out->value = cgroup->values[figure];
-	do {
+	consider_limit(&cgroup->values[figure], levels_up++, out);
+	while (go_up(folder, place->mount_point)) {
 		struct cgroup_value values[CGROUP_FIGURE_COUNT] = {0};
 		for (unsigned i = 0; i < CGROUP_FIGURE_COUNT; i++) values[i].reading.status = STATUS_UNSUPPORTED;
 		read_file(root, folder, file, cgroup->version, values);
 		consider_limit(&values[figure], levels_up++, out);
-	} while (go_up(folder, place->mount_point));
+	}
 }
 
 /* "avg10=1.53" in hundredths */

@@ -34,15 +34,22 @@ void mapping_figures_add(struct mapping_figures *sum, const struct mapping_figur
 	}
 }
 
-/* "Private_Dirty:       116 kB"; false for what is no such line at all. Fields that are not ours are passed over. */
+static const size_t field_lengths[MAPPING_FIGURE_COUNT] = {
+#define MAPPING_FIGURE(name, field, definition) sizeof field - 1,
+#include "mapping_figures.def"
+#undef MAPPING_FIGURE
+};
+
+/*
+ * "Private_Dirty:       116 kB"; false for what is no such line at all. Fields that are not ours are passed over. There
+ * are two dozen such lines for each mapping, so lengths are compared before names.
+ */
 static bool parse_field(const char *line, struct mapping_figures *out) {
-	const char *colon = strchr(line, ':');
-	if (!colon || colon == line || strcspn(line, " ") < (size_t)(colon - line)) return false;
-	if (!out) return true;
+	size_t length = strcspn(line, ": ");
+	if (line[length] != ':' || length == 0) return false;
 	for (unsigned i = 0; i < MAPPING_FIGURE_COUNT; i++) {
-		const char *rest = text_after(line, mapping_figure_descriptions[i].field);
-		if (rest != colon) continue;
-		if (parse_kilobytes(colon + 1, &out->value[i])) out->present |= 1u << i;
+		if (field_lengths[i] != length || memcmp(line, mapping_figure_descriptions[i].field, length) != 0) continue;
+		if (parse_kilobytes(line + length + 1, &out->value[i])) out->present |= 1u << i;
 		return true;
 	}
 	return true;

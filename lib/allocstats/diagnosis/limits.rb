@@ -38,6 +38,10 @@ module AllocStats
       # Over which the kernel averages pressure.
       WINDOWS = {10 => :avg10, 60 => :avg60, 300 => :avg300}.freeze
 
+      # Those that nobody has asked to be otherwise.
+      # @return [Limits]
+      def self.default = @default ||= new
+
       # The allocator that is to own all of malloc, or nil.
       # @return [Symbol, nil]
       attr_reader :expect

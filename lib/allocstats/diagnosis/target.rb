@@ -57,7 +57,7 @@ module AllocStats
       # @param limits [Limits] with the allocator that should run
       # @param wait [Numeric, nil] seconds between two readings
       # @param purge [Boolean] purge before and after them
-      def initialize(limits: Limits.new, wait: nil, purge: false)
+      def initialize(limits: Limits.default, wait: nil, purge: false)
         @limits, @wait, @purge = limits, wait, purge
         @facts = {}
         @reasons = {}
@@ -171,7 +171,7 @@ module AllocStats
 
       # Of the level that is asked first; nobody asks where growth is switched off.
       def growth_limit
-        limits.of(:growth, :warn) || limits.of(:growth, :fail) || Limits.new.of(:growth, :warn)
+        limits.of(:growth, :warn) || limits.of(:growth, :fail) || Limits.default.of(:growth, :warn)
       end
 
       def growth_of(limit)

@@ -40,11 +40,16 @@ module AllocStats
       def generate(metrics, format = :prometheus)
         content_type(format)
         open = format == :openmetrics
-        metrics.each_with_object(+"") { |(family, samples), text|
-          text << (open ? open_head(family) : head(family))
+        text = +""
+        metrics.each do |family, samples|
+          text << (HEADS[open][family] ||= (open ? open_head(family) : head(family)).freeze)
           rows(text, family, samples)
-        }.tap { |text| text << "# EOF\n" if open }
+        end
+        open ? text << "# EOF\n" : text
       end
+
+      # What is the same in each answer: made once for each family, of which there are no more than the catalogue has.
+      HEADS = {true => {}.compare_by_identity, false => {}.compare_by_identity}.freeze
 
       # Facts are no type of their own there.
       def head(family)
@@ -62,8 +67,12 @@ module AllocStats
       def rows(text, family, samples)
         samples.each do |sample|
           text << family.sample_name
-          labels = family.labelled(sample)
-          text << "{" << labels.map { |name, value| "#{name}=\"#{escape(value)}\"" }.join(",") << "}" unless labels.empty?
+          opening = "{"
+          family.each_label(sample) do |name, value|
+            text << opening << name.name << "=\"" << escape(value) << "\""
+            opening = ","
+          end
+          text << "}" if opening == ","
           text << " " << sample.value.to_s << "\n"
         end
       end

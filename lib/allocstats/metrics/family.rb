@@ -32,12 +32,16 @@ module AllocStats
         end
       end
 
-      # {label => text} of a sample, without those that are not known.
+      # The labels of a sample that are known.
+      # @yieldparam label [Symbol]
+      # @yieldparam text [String]
+      def each_label(sample)
+        sample.label_values.each_with_index { |value, index| yield labels[index], Formats.utf8(value) unless value.nil? }
+      end
+
+      # The same as {label => text}.
       def labelled(sample)
-        labels.each_with_index.with_object({}) { |(label, index), told|
-          value = sample.label_values[index]
-          told[label] = Formats.utf8(value) unless value.nil?
-        }
+        {}.tap { |told| each_label(sample) { |label, text| told[label] = text } }
       end
     end
   end

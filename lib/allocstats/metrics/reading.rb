@@ -11,7 +11,7 @@ module AllocStats
 
       # limits:: what health is judged by
       # target:: where it is read from; anything but this server is for tests
-      def initialize(limits: Diagnosis::Limits.new, target: Diagnosis::Target::Server.new(limits: limits))
+      def initialize(limits: Diagnosis::Limits.default, target: Diagnosis::Target::Server.new(limits: limits))
         @limits = limits
         @target = target
         @parts = {}
@@ -39,7 +39,7 @@ module AllocStats
 
       # Bytes per second, where there is a history that is long enough.
       def growth(worker)
-        part([:growth, worker.index]) { Diagnosis::Rates.growth(worker, Diagnosis::Limits.new.of(:growth, :warn)) }&.then { |growth| growth.rate / 3600 }
+        part([:growth, worker.index]) { Diagnosis::Rates.growth(worker, Diagnosis::Limits.default.of(:growth, :warn)) }&.then { |growth| growth.rate / 3600 }
       end
 
       # How each worker grows, by a word of Diagnosis::Growth::VERDICTS; nothing of those that have no history at all.
@@ -87,7 +87,7 @@ module AllocStats
       private
 
       def verdict_of(worker)
-        growth = Diagnosis::Rates.growth(worker, Diagnosis::Limits.new.of(:growth, :warn))
+        growth = Diagnosis::Rates.growth(worker, Diagnosis::Limits.default.of(:growth, :warn))
         return growth.verdict if growth
         :warming_up unless worker.history.empty?
       end

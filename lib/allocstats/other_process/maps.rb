@@ -11,11 +11,10 @@ module AllocStats
       # they grow: an open part, and a closed one up to the next multiple (malloc/arena.c, HEAP_MAX_SIZE).
       HEAP = 64 << 20
 
+      ARENA_HEAP = /^(\h*[048c]0{6})-(\h+) rw-p \h+ \h+:\h+ \d+ *\n(\h+)-(\h+) ---p \h+ \h+:\h+ \d+ *$/n
+
       # `file` is [major and minor number of the device, inode].
       Mapping = Struct.new(:start, :end, :permissions, :file, :path)
-
-      # Of a line: that its mapping may not be touched, as few may not.
-      CLOSED = " ---p "
 
       # @param text [String] of the file
       def initialize(text)
@@ -38,7 +37,7 @@ module AllocStats
       # How many heaps of glibc's arenas there seem to be beside the main one.
       # @return [Integer]
       def arena_heaps
-        @text.each_line(chomp: true).each_cons(2).count { |open, closed| closed.include?(CLOSED) && heap?(parse(open), parse(closed)) }
+        @text.scan(ARENA_HEAP).count { |start, open, closed, last| open == closed && last.hex - start.hex == HEAP }
       end
 
       private
@@ -48,11 +47,6 @@ module AllocStats
       def parse(line)
         first, last, permissions, major, minor, inode, path = LINE.match(line)&.captures
         Mapping.new(first.hex, last.hex, permissions, [major.hex, minor.hex, inode.to_i], Formats.utf8(path)) if first
-      end
-
-      def heap?(open, closed)
-        open && closed && (open.start % HEAP).zero? && open.permissions == "rw-p" && open.path.empty? &&
-          closed.permissions == "---p" && closed.path.empty? && closed.start == open.end && closed.end - open.start == HEAP
       end
     end
   end

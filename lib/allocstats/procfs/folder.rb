@@ -63,10 +63,15 @@ module AllocStats
       read("status").scan(/^([^:\n]+):[ \t]*(.*)$/n).to_h
     end
 
+    # One line of it, for who asks often.
+    # @param name [String] ASCII
+    # @return [String, nil] bytes: "13640 kB" of "VmHWM"
+    def status_line(name) = read("status")[/^#{name}:[ \t]*(.*)$/n, 1]
+
     # The most bytes that were ever resident.
     # @return [Integer, nil] nil where the kernel does not say
     def peak
-      Measured.product(Measured.count(read("status")[/^VmHWM:\s*(\d+)(?= kB)/n, 1]), 1024)
+      Measured.product(Measured.count(status_line("VmHWM").to_s[/\A(\d+) kB/n, 1]), 1024)
     end
 
     # How its threads call themselves, and how many do: {"ruby" => 6, "jemalloc_bg_thd" => 1}

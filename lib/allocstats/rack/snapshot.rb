@@ -6,7 +6,7 @@ module AllocStats
     # that the page and the JSON show.
     class Snapshot < AllocStats::Snapshot
       # @param limits [Diagnosis::Limits] what health is judged by
-      def initialize(limits: Diagnosis::Limits.new, **options)
+      def initialize(limits: Diagnosis::Limits.default, **options)
         super(**options)
         @limits = limits
       end

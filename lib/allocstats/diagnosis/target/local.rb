@@ -37,16 +37,16 @@ module AllocStats
         # Whether the process takes part in what the machine does; kernels before 4.10 do not say.
         def read_huge_pages
           mode = File.binread("#{@root}#{HUGE_PAGES}")[/\[(\w+)\]/n, 1]&.then { |word| Formats.utf8(word) }
-          {mode: mode, allowed: files.status["THP_enabled"] != "0"}
+          {mode: mode, allowed: files.status_line("THP_enabled") != "0"}
         end
 
         def read_overcommit
-          numbers = File.binread("#{@root}/proc/meminfo").scan(/^(\w+): +(\d+) kB/n).to_h
+          meminfo = File.binread("#{@root}/proc/meminfo")
           mode = Measured.count(File.binread("#{@root}/proc/sys/vm/overcommit_memory").strip)
-          {mode: mode, limit: kilobytes(numbers, "CommitLimit"), committed: kilobytes(numbers, "Committed_AS")}
+          {mode: mode, limit: kilobytes(meminfo[/^CommitLimit: +(\d+) kB/n, 1]), committed: kilobytes(meminfo[/^Committed_AS: +(\d+) kB/n, 1])}
         end
 
-        def kilobytes(numbers, name) = Measured.product(Measured.count(numbers[name]), 1024)
+        def kilobytes(digits) = Measured.product(Measured.count(digits), 1024)
 
         def read_processors
           Processors.new(process: folder, root: @root).to_h
