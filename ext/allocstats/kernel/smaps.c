@@ -48,7 +48,8 @@ static bool parse_field(const char *line, struct mapping_figures *out) {
 	size_t length = strcspn(line, ": ");
 	if (line[length] != ':' || length == 0) return false;
 	for (unsigned i = 0; i < MAPPING_FIGURE_COUNT; i++) {
-		if (field_lengths[i] != length || memcmp(line, mapping_figure_descriptions[i].field, length) != 0) continue;
+		if (field_lengths[i] != length || memcmp(line, mapping_figure_descriptions[i].field, length) != 0)
+			continue;
 		if (parse_kilobytes(line + length + 1, &out->value[i])) out->present |= 1u << i;
 		return true;
 	}
