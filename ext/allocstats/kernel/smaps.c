@@ -35,7 +35,7 @@ void mapping_figures_add(struct mapping_figures *sum, const struct mapping_figur
 }
 
 static const size_t field_lengths[MAPPING_FIGURE_COUNT] = {
-#define MAPPING_FIGURE(name, field, definition) sizeof field - 1,
+#define MAPPING_FIGURE(name, field, definition) sizeof(field) - 1,
 #include "mapping_figures.def"
 #undef MAPPING_FIGURE
 };
