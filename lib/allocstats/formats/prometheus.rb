@@ -16,6 +16,9 @@ module AllocStats
 
       ESCAPES = {"\\" => "\\\\", "\n" => "\\n", "\"" => "\\\""}.freeze
 
+      # What is the same in each answer: made once for each family, of which there are no more than the catalogue has.
+      HEADS = {true => {}.compare_by_identity, false => {}.compare_by_identity}.freeze
+
       module_function
 
       # Which format answers an Accept header best. The older text, which everything reads, unless the other is liked
@@ -47,9 +50,6 @@ module AllocStats
         end
         open ? text << "# EOF\n" : text
       end
-
-      # What is the same in each answer: made once for each family, of which there are no more than the catalogue has.
-      HEADS = {true => {}.compare_by_identity, false => {}.compare_by_identity}.freeze
 
       # Facts are no type of their own there.
       def head(family)
